@@ -1,0 +1,398 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: nodes
+short_description: Nodes of CLOVA NSML runs as hosts
+version_added: 0.1.0
+author:
+  - NAVER Cloud NSML collection contributors (!UNKNOWN)
+description:
+  - Reads the nodes of one or more runs of CLOVA NSML, NAVER Cloud's service for training models on GPUs, and makes each a host
+    that Ansible can log in to.
+  - Its configuration is a YAML file whose name ends in C(nsml.yml) or C(nsml.yaml).
+  - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
+  - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
+    C(nsml_rank_<n>) and C(nsml_ready), which holds the nodes that are running and have an address and a port. Characters that are
+    unsafe in a group's name become C(_)."
+  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent, C(nsml_node_id),
+    C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type), C(nsml_container_image),
+    C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command), C(nsml_create_time),
+    C(nsml_update_time), and three of its own, C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
+    nodes of that run before any filter, and C(nsml_ready)."
+  - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used.
+requirements:
+  - requests
+notes:
+  - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
+    with O(compose).
+  - Strings from the API are never templates, in no version of ansible-core.
+options:
+  plugin:
+    description: The name of this plugin.
+    type: str
+    required: true
+    choices: [navercloud.nsml.nodes]
+  project:
+    description:
+      - Name or ID of the project.
+      - Left out, it is every project that the keys can see.
+    type: str
+    env:
+      - name: NCLOUD_NSML_PROJECT
+  run:
+    description:
+      - One run or a list of runs, each a name such as V(2) or one of these words.
+      - V(latest) is the run with the highest number in each chosen project.
+      - V(active) is every run in progress.
+      - V(all) is every run.
+    type: raw
+    default: [active]
+    env:
+      - name: NCLOUD_NSML_RUN
+  access_key:
+    description:
+      - The access key ID of the account. May be a template or vaulted.
+      - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
+    type: str
+    env:
+      - name: NCLOUD_ACCESS_KEY_ID
+      - name: NCLOUD_ACCESS_KEY
+  secret_key:
+    description: The secret key that belongs to O(access_key). May be a template or vaulted.
+    type: str
+    env:
+      - name: NCLOUD_SECRET_ACCESS_KEY
+      - name: NCLOUD_SECRET_KEY
+  api_key:
+    description: The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
+    type: str
+    env:
+      - name: NCLOUD_NSML_API_KEY
+      - name: NCP_APIGW_API_KEY
+  profile:
+    description:
+      - The section of C(~/.ncloud/configure) that holds the access key and the secret key; without it, C(DEFAULT), or the lines
+        before any section.
+      - Named in the inventory file, it is preferred to keys in the environment.
+    type: str
+    env:
+      - name: NCLOUD_PROFILE
+  api_url:
+    description:
+      - The URL of the NSML API.
+      - Plain C(http) is refused, but for an address of this machine.
+    type: str
+    default: https://nsml.apigw.ntruss.com/nsml/v1
+    env:
+      - name: NCLOUD_NSML_API_URL
+  page_size:
+    description: How many rows to ask for at once. The service may give fewer.
+    type: int
+    default: 100
+  concurrency:
+    description: How many requests may be under way at once.
+    type: int
+    default: 4
+  timeout:
+    description: Seconds that one request may take, to the last byte of its answer.
+    type: float
+    default: 10
+  retries:
+    description: How often a request is tried again after a fault that may pass.
+    type: int
+    default: 5
+  deadline:
+    description: Seconds that all reading may take, with all retries and pauses.
+    type: float
+    default: 120
+  validate_certs:
+    description: Whether the server's certificate must be valid.
+    type: bool
+    default: true
+  ca_path:
+    description: A file or directory with the certificates of the CAs to trust, in place of the usual ones.
+    type: path
+  states:
+    description:
+      - Keep only nodes in one of these states, for example V(running), which is the same as V(NODE_STATE_RUNNING).
+      - Left out, nodes in every state are kept.
+    type: list
+    elements: str
+    default: []
+  filters:
+    description:
+      - Jinja2 expressions over the host variables. A node is kept if all of them hold.
+      - A node for which one cannot be evaluated is left out with a warning, or is an error if O(strict) is on.
+    type: list
+    elements: str
+    default: []
+  hostnames:
+    description:
+      - Names of host variables or Jinja2 expressions. The first that is not empty is the host's name.
+      - Left out, it is C(nsml_name). Where an expression cannot be evaluated, the next one is tried, or it is an error if
+        O(strict) is on.
+      - Characters other than letters, digits, C(_), C(.) and C(-) become C(_).
+      - Two nodes that would bear one name have their node ID added, with a warning, or are an error if O(strict) is on.
+    type: list
+    elements: str
+    default: []
+  hostvars_prefix:
+    description:
+      - What the names of the node's variables begin with. It does not change the names of groups.
+      - It must begin with a letter or C(_), and not with C(ansible_).
+    type: str
+    default: nsml_
+  group_by:
+    description:
+      - Which kinds of groups to make, besides C(nsml) and C(nsml_ready).
+      - A group for each rank makes Ansible slow when a run has more than some 10,000 ranks.
+    type: list
+    elements: str
+    default: [project, run, state, rank]
+    choices: [project, run, state, rank]
+extends_documentation_fragment:
+  - ansible.builtin.constructed
+"""
+
+EXAMPLES = r"""
+---
+# The nodes of run 2. The keys come from the environment or from ~/.ncloud/configure.
+plugin: navercloud.nsml.nodes
+project: bert
+run: 2
+
+---
+# The newest run of a project, and keys from a vault.
+plugin: navercloud.nsml.nodes
+project: bert
+run: latest
+access_key: "{{ lookup('ansible.builtin.env', 'MY_ACCESS_KEY') }}"
+secret_key: "{{ lookup('ansible.builtin.env', 'MY_SECRET_KEY') }}"
+api_key: "{{ lookup('ansible.builtin.env', 'MY_API_KEY') }}"
+
+---
+# Only nodes that can be reached, named by rank, with a login user and a group for each kind of resource.
+plugin: navercloud.nsml.nodes
+project: bert
+run: [1, 2]
+states: [running]
+filters:
+  - nsml_rank < 8
+hostnames:
+  - "'rank-' ~ nsml_rank"
+  - nsml_node_id
+compose:
+  ansible_user: "'ubuntu'"
+groups:
+  leaders: nsml_rank == 0
+keyed_groups:
+  - key: nsml_resource_type
+    prefix: resource
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.inventory.group import to_safe_group_name
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _credentials, _layout, _node, _options, _reading
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NsmlError
+
+try:
+    from ansible.template import trust_as_template  # noqa: F401  (from 2.19 on)
+except ImportError:
+    from ansible.utils.unsafe_proxy import wrap_var as untrusted
+else:
+
+    def untrusted(value: Any) -> Any:
+        """Return a value from the API so that it is never a template: from 2.19 on, only what is marked as trusted is."""
+        return value
+
+
+if TYPE_CHECKING:
+    from ansible.parsing.dataloader import DataLoader
+
+NAME = "navercloud.nsml.nodes"
+ENDINGS = ("nsml.yml", "nsml.yaml")
+
+# What the inventory file may give as a template. What comes from the environment is never one.
+TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile", "api_url", "ca_path")
+
+# What an expression of the user may end in, besides Ansible's own errors.
+EXPRESSION_ERRORS = (AnsibleError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable):
+    """The door: reads the options, has the rooms behind it do the work, and fills the inventory."""
+
+    NAME = NAME
+
+    @staticmethod
+    def _sanitize_group_name(name: str) -> str:
+        """Let only harmless characters into a group's name: up to 2.18 Ansible takes it for a template."""
+        return str(to_safe_group_name(name, force=True, silent=True))
+
+    def verify_file(self, path: str) -> bool:
+        """Say whether the file is meant for this plugin, by the end of its name."""
+        if not path.endswith(ENDINGS):
+            self.display.vvv(f"{NAME} skips {path}: its name ends neither in {ENDINGS[0]} nor in {ENDINGS[1]}")
+            return False
+        return bool(super().verify_file(path))
+
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
+        """Fill the inventory with the nodes of the runs that the file names.
+
+        :raises AnsibleParserError: the file or an option is wrong, the service could not be read, or a name is not free;
+            the inventory is then as it was
+        """
+        super().parse(inventory, loader, path, cache)
+        try:
+            options = self._read_options(path)
+            runs = self._read_runs(options)
+            hosts = self._hosts(runs, options)
+            layout = _layout.lay_out(hosts, options.group_by, strict=options.strict)
+        except NsmlError as error:
+            raise AnsibleParserError(str(error)) from None
+        for warning in layout.warnings:
+            self.display.warning(warning)
+        merge(self._staged(layout, inventory.current_source, options.strict), inventory)
+
+    def _read_options(self, path: str) -> _options.Options:
+        try:
+            self._config = self._read_config_data(path)
+        except AttributeError:  # this is how Ansible stumbles over a list
+            raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
+        _options.check_names(self._config, self.option_definitions)
+        templated = {name: self._template(self._config[name]) for name in TEMPLATED if name in self._config}
+        self.set_options(direct={**self._config, **templated}, var_options=self._vars)
+        return _options.check(self.get_options())
+
+    def _template(self, value: Any) -> Any:
+        self.templar.available_variables = self._vars or {}
+        return self.templar.template(value)
+
+    def _read_credentials(self) -> _credentials.Credentials:
+        given = {name: self.get_option(name) for name in ("access_key", "secret_key", "api_key", "profile")}
+        if "profile" in self._config:
+            # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
+            given.update({name: None for name in ("access_key", "secret_key") if name not in self._config})
+        return _credentials.resolve(**given, warn=self.display.warning)
+
+    def _read_runs(self, options: _options.Options) -> list[_reading.RunRows]:
+        # Imported where they are needed: they load requests, which takes longer than all else here.
+        from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import Api
+        from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Transport
+
+        transport = Transport(
+            options.api_url,
+            self._read_credentials(),
+            timeout=options.timeout,
+            retries=options.retries,
+            connections=options.concurrency,
+            verify=options.verify,
+        )
+        api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
+        try:
+            runs = _reading.read(api, options.selection, Deadline(options.deadline))
+        finally:
+            transport.close()
+        if not runs:
+            self.display.display(f"{NAME}: no run is {' or '.join(options.selection.runs)}, so there are no hosts", stderr=True)
+        return runs
+
+    def _hosts(self, runs: list[_reading.RunRows], options: _options.Options) -> list[_layout.Host]:
+        """Return the nodes that stay, each with its variables and the name that it should bear."""
+        hosts = []
+        self._left_out: list[str] = []
+        for found in runs:
+            for node in _node.nodes_of_run(found.rows, found.run):
+                if options.states and node.state not in options.states:
+                    continue
+                variables = {name: untrusted(value) for name, value in _node.variables(node, options.hostvars_prefix).items()}
+                if all(self._holds(expression, variables, node, options.strict) for expression in options.filters):
+                    hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
+        if self._left_out:
+            self.display.warning(f"filters left out {len(self._left_out)} nodes they failed for, first {self._left_out[0]}")
+        return hosts
+
+    def _holds(self, expression: str, variables: dict[str, Any], node: _node.Node, strict: bool) -> bool:
+        """Say whether an expression of the user holds, by the same rule as in the option ``groups``."""
+        self.templar.available_variables = variables
+        try:
+            if hasattr(self.templar, "evaluate_conditional"):  # from 2.19 on
+                return bool(self.templar.evaluate_conditional(expression))
+            return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
+        except EXPRESSION_ERRORS as error:
+            text = f"{node.name}: {expression!r}: {error}"
+            if strict:
+                raise AnsibleParserError(f"filters failed for {text}") from None
+            self._left_out.append(text)
+            return False
+
+    def _name(self, node: _node.Node, variables: dict[str, Any], options: _options.Options) -> str:
+        """Return the name that a node should bear: the first of ``hostnames`` that is not empty."""
+        for expression in options.hostnames:
+            try:
+                name = variables[expression] if expression in variables else self._compose(expression, variables)
+            except EXPRESSION_ERRORS as error:
+                if options.strict:
+                    raise AnsibleParserError(f"hostnames failed for {node.name}: {expression!r}: {error}") from None
+                continue
+            if name not in (None, ""):
+                return str(name)
+        return node.name
+
+    def _staged(self, layout: _layout.Layout, source: str | None, strict: bool) -> InventoryData:
+        """Return an inventory of its own with all hosts and groups, also those that the user constructs.
+
+        :raises AnsibleError: an expression failed, and strict is on
+        """
+        staged = InventoryData()
+        staged.current_source = source
+        fill(staged, layout)
+        target, self.inventory = self.inventory, staged  # where Constructable adds to
+        try:
+            for host in layout.hosts:
+                variables = staged.hosts[host.name].get_vars()
+                self._set_composite_vars(self.get_option("compose"), variables, host.name, strict=strict)
+                self._add_host_to_composed_groups(self.get_option("groups"), variables, host.name, strict=strict)
+                self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host.name, strict=strict)
+        finally:
+            self.inventory = target
+        return staged
+
+
+def fill(inventory: InventoryData, layout: _layout.Layout) -> None:
+    """Add the hosts and the groups of the layout to an inventory."""
+    inventory.add_group(_layout.ALL)
+    for group in layout.groups:
+        inventory.add_group(group)
+        inventory.add_child(_layout.ALL, group)
+    for host in layout.hosts:
+        inventory.add_host(host.name, _layout.ALL)
+        for name, value in host.variables.items():
+            inventory.set_variable(host.name, name, value)
+    for group, names in layout.groups.items():
+        for name in names:
+            inventory.add_child(group, name)
+
+
+def merge(source: InventoryData, target: InventoryData) -> None:
+    """Add all that one inventory holds to another."""
+    for name in source.groups:
+        target.add_group(name)
+    for name, host in source.hosts.items():
+        target.add_host(name)
+        for variable, value in host.vars.items():
+            target.set_variable(name, variable, value)
+    for group in source.groups.values():
+        for child in group.child_groups:
+            target.add_child(group.name, child.name)
+        for host in group.hosts:
+            target.add_child(group.name, host.name)

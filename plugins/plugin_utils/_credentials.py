@@ -1,0 +1,135 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The three credentials: from the options, then the environment, then ``~/.ncloud/configure``.
+
+Access key and secret key are a pair, so both come from one place. The API key belongs to the gateway's subscription and
+is not kept in that file. Options and environment variables arrive here already as one value each: Ansible reads both.
+"""
+
+from __future__ import annotations
+
+import base64
+import configparser
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+
+CONFIGURE = "~/.ncloud/configure"
+
+_ENVIRONMENT = {
+    "access_key": "NCLOUD_ACCESS_KEY_ID, NCLOUD_ACCESS_KEY",
+    "secret_key": "NCLOUD_SECRET_ACCESS_KEY, NCLOUD_SECRET_KEY",
+    "api_key": "NCLOUD_NSML_API_KEY, NCP_APIGW_API_KEY",
+}
+
+# A shorter text would be found by chance in texts that hold no secret.
+_SHORTEST_SECRET = 8
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What signs a request. Its repr shows none of it."""
+
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    api_key: str = field(repr=False)
+
+    def redact(self, text: str) -> str:
+        """Return the text with each secret in it, plain, quoted or in Base64, replaced by ``***``."""
+        for secret in (self.secret_key, self.api_key):
+            if len(secret) >= _SHORTEST_SECRET:
+                for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+                    text = text.replace(form, "***")
+        return text
+
+
+def resolve(
+    access_key: str | None,
+    secret_key: str | None,
+    api_key: str | None,
+    profile: str | None,
+    *,
+    warn: Callable[[str], object],
+    configure: str = CONFIGURE,
+) -> Credentials:
+    """Return all three credentials.
+
+    :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
+    :param warn: told about a file that others can read
+    :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
+    """
+    if not access_key or not secret_key:
+        access_key, secret_key = _pair(access_key, secret_key, profile, Path(configure).expanduser(), warn)
+    keys = {"access_key": access_key, "secret_key": secret_key, "api_key": api_key}
+    for name, value in keys.items():
+        _check(name, value, configure)
+    return Credentials(str(access_key), str(secret_key), str(api_key))
+
+
+def _pair(
+    access_key: str | None, secret_key: str | None, profile: str | None, path: Path, warn: Callable[[str], object]
+) -> tuple[str | None, str | None]:
+    """Complete the pair from the file; a half that was given is never joined with the other half of another pair."""
+    stored = _read_profile(path, profile, warn)
+    if secret_key or (access_key and access_key != stored.get("ncloud_access_key_id")):
+        return access_key, secret_key
+    return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key")
+
+
+def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]) -> dict[str, str]:
+    """Return the keys of one profile of the file, none when the file does not exist."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        if profile:
+            raise ConfigurationError(
+                f"profile is {profile!r}, but there is no file {path}. Create it, or leave the profile out."
+            ) from None
+        return {}
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Check its owner and mode.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        warn(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
+    sections = _parse(text, path)
+    name = profile or "DEFAULT"
+    if not sections.has_section(name):
+        known = ", ".join(sections.sections())
+        raise ConfigurationError(f"{path} has no profile {name!r}. It has: {known}.")
+    return dict(sections.items(name))
+
+
+def _parse(text: str, path: Path) -> configparser.RawConfigParser:
+    """Parse both shapes of the file: bare ``key=value`` lines, and INI sections (source: the vendor's SDKs)."""
+    # No section is the parser's own default: a profile never takes a key from another one.
+    parser = configparser.RawConfigParser(default_section="", delimiters=("=",), strict=False, empty_lines_in_values=False)
+    try:
+        parser.read_string("[DEFAULT]\n" + text)
+    except configparser.ParsingError as error:
+        # The parser's own words quote the line, which may hold the secret.
+        raise ConfigurationError(
+            f"{path}, line {error.errors[0][0] - 1}: this is neither key=value nor [profile]. Mend that line."
+        ) from None
+    return parser
+
+
+def _check(name: str, value: str | None, configure: str) -> None:
+    """Refuse a credential that is missing, or that no header can carry (its text is never shown)."""
+    if not value:
+        file = "" if name == "api_key" else f", and in the file {configure}"
+        raise ConfigurationError(
+            f"No {name} was found. Looked for the option {name}, in the environment variables {_ENVIRONMENT[name]}{file}."
+            " Set one of them."
+        )
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ConfigurationError(
+            f"The {name} holds a blank, a line break or another character that no key has. Copy it once more."
+        )

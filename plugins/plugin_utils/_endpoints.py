@@ -1,0 +1,86 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lists of the API that the inventory needs, and the pages they answer with. Pure; nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One list of the API.
+
+    :param what: what it lists, in words for an error text
+    :param key: where the answer holds the rows
+    :param identity: the names of the fields that tell a row from all others
+    :param ranked: whether the rows are numbered from 0 by ``rank``
+    """
+
+    what: str
+    path: str
+    key: str
+    identity: tuple[str, ...]
+    ranked: bool = False
+
+
+PROJECTS = Endpoint("the projects", "/projects", "projects", ("projectId",))
+RUNS = Endpoint("the runs", "/projects/runs", "runList", ("projectId", "runName"))
+
+
+def nodes_of(project: str, run: str, name: str = "") -> Endpoint:
+    """Return the list of a run's nodes.
+
+    :param project: the project's ID
+    :param name: the project's name for an error text, where it is known
+    """
+    return Endpoint(
+        f"the nodes of run {run} of project {name or project}",
+        f"/projects/{quote(project, safe='')}/runs/{quote(run, safe='')}/nodes",
+        "nodes",
+        ("nodeId",),
+        ranked=True,
+    )
+
+
+def parse_page(body: Any, endpoint: Endpoint, number: int) -> Page:
+    """Return one page of the answer (the shape ``{key: [...], "totalCount": n}`` is documented).
+
+    :raises ResponseError: the body has another shape, or a row no identity; the text says where
+    """
+    rows = body.get(endpoint.key) if isinstance(body, Mapping) else None
+    if not isinstance(rows, list):
+        raise _malformed(endpoint, f"page {number} has no list {endpoint.key!r}")
+    entries = []
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise _malformed(endpoint, f"page {number}, row {index} is no object")
+        identity = _identity(row, endpoint)
+        if identity is None:
+            raise _malformed(endpoint, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
+        entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
+    count = body.get("totalCount")
+    return Page(entries, count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None)
+
+
+def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:
+    parts = tuple(text(row.get(name)) for name in endpoint.identity)
+    return parts if all(parts) else None
+
+
+def _malformed(endpoint: Endpoint, problem: str) -> ResponseError:
+    return ResponseError(
+        endpoint.what,
+        f"GET {endpoint.path}",
+        f"the answer is not what the API describes: {problem}.",
+        "Check that api_url is the NSML API; if it is, please report this text.",
+    )

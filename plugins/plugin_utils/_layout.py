@@ -1,0 +1,148 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Nodes and the names they should bear, to unique host names and groups in a fixed order. Pure; nothing of Ansible in it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node
+
+ALL = "nsml"
+READY = "nsml_ready"
+GROUP_BY = ("project", "run", "state", "rank")
+
+_LONGEST_NAME = 128
+
+# Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
+_RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL})
+
+
+@dataclass(frozen=True)
+class Host:
+    """One node with its variables, and the name that it should bear."""
+
+    node: Node
+    name: str
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the inventory will hold.
+
+    :param hosts: in the order project, run number, rank, node ID
+    :param groups: names of the groups below ``nsml``, in a fixed order, each with its hosts' names in their order
+    :param warnings: one line each
+    """
+
+    hosts: list[Host]
+    groups: dict[str, list[str]]
+    warnings: list[str]
+
+
+def lay_out(hosts: Sequence[Host], group_by: Sequence[str], *, strict: bool) -> Layout:
+    """Return the hosts in order, with unique harmless names, and their groups.
+
+    :raises NamingError: two hosts or two groups would share one name, and strict is on
+    """
+    warnings: list[str] = []
+    ordered = sorted(hosts, key=_order)
+    members = _members(ordered, group_by)
+    named = _named(ordered, {group for group, _value in members}, warnings, strict)
+    return Layout(named, _groups(members, named, warnings, strict), warnings)
+
+
+def safe_name(name: str) -> str:
+    """Return a host's name made of harmless characters: letters, digits, ``_``, ``.`` and ``-``."""
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
+
+
+def safe_group(value: str) -> str:
+    """Return a part of a group's name, by Ansible's own rule for what is unsafe."""
+    return re.sub(r"\W", "_", value)[:_LONGEST_NAME]
+
+
+def _order(host: Host) -> tuple[Any, ...]:
+    """Sort by project, run number, rank, node ID; what is no number comes after all numbers."""
+    node = host.node
+    run = node.run
+    rank = float("inf") if node.rank is None else node.rank
+    return run.project_title, run.project_id, run.number, run.name, rank, node.id
+
+
+def _named(hosts: Sequence[Host], groups: Set[str], warnings: list[str], strict: bool) -> list[Host]:
+    wanted = [safe_name(host.name) for host in hosts]
+    times = Counter(wanted)
+    clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
+    if clashes:
+        text = f"Host names that are not free for one node alone: {', '.join(map(repr, sorted(clashes)))}."
+        if strict:
+            raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
+        warnings.append(f"{text} The node ID was added to each.")
+    taken = times.keys() - clashes
+    return [
+        replace(host, name=_free_name(host.node, name, taken) if name in clashes else name) for host, name in zip(hosts, wanted)
+    ]
+
+
+def _free_name(node: Node, name: str, taken: set[str]) -> str:
+    """Return a name with the node ID in it, and a number where even that is taken, and take it."""
+    base = free = safe_name(f"{name}-{node.id}")
+    number = 2
+    while free in taken:
+        free, number = f"{base}-{number}", number + 1
+    taken.add(free)
+    return free
+
+
+def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, Hashable], list[int]]:
+    """Return for each group, as its name and the value that it stands for, the places of its hosts."""
+    members: dict[tuple[str, Hashable], list[int]] = {}
+    for place, host in enumerate(hosts):
+        for group in _groups_of(host.node, group_by):
+            members.setdefault(group, []).append(place)
+    return members
+
+
+def _groups(
+    members: Mapping[tuple[str, Hashable], list[int]], hosts: Sequence[Host], warnings: list[str], strict: bool
+) -> dict[str, list[str]]:
+    times = Counter(group for group, _value in members)
+    clashes = sorted(group for group, count in times.items() if count > 1)
+    if clashes:
+        text = f"Group names that different values fall into: {', '.join(clashes)}."
+        if strict:
+            raise NamingError(f"{text} Leave that kind out of group_by, or switch strict off to have a hash added.")
+        warnings.append(f"{text} A hash of its value was added to each.")
+    return {
+        f"{group}_{_fingerprint(value)}" if times[group] > 1 else group: [hosts[place].name for place in places]
+        for (group, value), places in members.items()
+    }
+
+
+def _groups_of(node: Node, group_by: Sequence[str]) -> Iterator[tuple[str, Hashable]]:
+    """Yield each group of a node, as its name and the value that it stands for."""
+    run = node.run
+    if "project" in group_by:
+        yield f"nsml_project_{safe_group(run.project_title)}", run.project_id
+    if "run" in group_by:
+        yield f"nsml_run_{safe_group(run.project_title)}_{safe_group(run.name)}", (run.project_id, run.name)
+    if "state" in group_by and node.state is not None:
+        yield f"nsml_state_{safe_group(node.state)}", node.state
+    if "rank" in group_by and node.rank is not None:
+        yield f"nsml_rank_{node.rank}", node.rank
+    if node.ready:
+        yield READY, READY
+
+
+def _fingerprint(value: Hashable) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]

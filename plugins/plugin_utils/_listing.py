@@ -1,0 +1,218 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A listing that is proven complete: which pages to ask for, and when the answers are the whole list. Pure; nothing is sent here.
+
+What the API's pages leave open is not assumed: the size of a page that the service really honours, whether it counts pages from 1
+or from 0, whether ``totalCount`` is the whole or this page's, and whether the list stands still while it is read.
+
+A *sweep* reads the list once, from page 1 on:
+
+=========================================================  ===================================================================
+what was seen                                              what follows
+=========================================================  ===================================================================
+page 1 is unfilled, its count agrees, and ranks 0 to n-1   nothing: this is the whole list, in one request
+are there, each once (the rows no multiple of ten)
+the count says more than was found                         the further pages, side by side, as many as the count needs
+the last page may be full: it has as many rows as asked    one page more, which settles where the list ends and what the count
+for, as the fullest page, or alone a multiple of ten       means
+a page that is empty, refused, or brings no new row        the end of the list
+rows are still missing; or neither a count of the whole    page 0, for a service that counts from 0
+nor ranks 0 to n-1 prove that page 1 was the first
+=========================================================  ===================================================================
+
+A multiple of ten is suspicious since a service that ignores or caps the size asked for would choose a round one; ten is the
+documented default. Then the sweep is judged:
+
+=========================================================  ===================================================================
+what was seen                                              what follows
+=========================================================  ===================================================================
+the count says more than was found                         another sweep; an error if it stays so
+all rows in one answer, unfilled or counted as the whole   complete: one answer is one moment
+several answers, the count of the whole agrees, ranks 0    complete: a row lost between two pages would leave a gap
+to n-1 are there, each once
+anything else                                              another sweep; complete once two in a row find the same rows
+=========================================================  ===================================================================
+
+Ranks that start at 0 and rise by 1 are documented. Where they do not (a restarted rank, or a list without ranks), that costs
+requests, never rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
+
+MAX_ROWS = 1_000_000
+MAX_SWEEPS = 5
+
+# A wrong count must not make us ask for millions of pages: read so many, then look again.
+_PAGES_AHEAD = 64
+
+_ROUND = 10
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a page.
+
+    :param id: what tells it from all other rows of the list
+    :param rank: its place in the list, where the list has ranks
+    """
+
+    id: Hashable
+    row: Row
+    rank: int | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as answered.
+
+    :param count: ``totalCount``, None when it is absent or no number
+    """
+
+    entries: Sequence[Entry]
+    count: int | None
+
+
+class NotSettled(Exception):
+    """The list cannot be proven complete; the text says what was seen."""
+
+
+Reading = Generator[Sequence[int], "Sequence[Page | None]", "list[Row]"]
+
+
+def read(size: int) -> Reading:
+    """Yield the numbers of the pages to ask for, take the pages in the same order, and return all rows.
+
+    A page that the service refuses, as it may any but page 1, is None.
+
+    :param size: the page size that is asked for
+    :raises NotSettled: the list cannot be proven complete
+    """
+    seen: list[str] = []
+    before: _Sweep | None = None
+    while len(seen) < MAX_SWEEPS:
+        sweep = _Sweep(size)
+        while numbers := sweep.next_pages():
+            for number, page in zip(numbers, (yield numbers)):
+                sweep.add(number, page)
+            if len(sweep.entries) > MAX_ROWS:
+                raise NotSettled(f"it has more than {MAX_ROWS:,} rows.")
+        if sweep.lacks_rows():
+            before = None
+        elif sweep.is_proven() or (before and before.entries.keys() == sweep.entries.keys()):
+            return [entry.row for entry in sweep.entries.values()]
+        else:
+            before = sweep
+        seen.append(sweep.summary())
+    raise NotSettled(f"in {len(seen)} readings it never agreed with its own count, nor twice with itself: {'; '.join(seen)}.")
+
+
+class _Sweep:
+    """One reading of the list: the pages so far, and what they prove."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._pages: dict[int, Page | None] = {}
+        self._new_rows: dict[int, int] = {}
+        self.entries: dict[Hashable, Entry] = {}
+
+    def add(self, number: int, page: Page | None) -> None:
+        """Take the answer for one page, None when the service refused it."""
+        known = len(self.entries)
+        for entry in page.entries if page else ():
+            self.entries.setdefault(entry.id, entry)
+        self._pages[number] = page
+        self._new_rows[number] = len(self.entries) - known
+
+    def next_pages(self) -> list[int]:
+        """Return the pages to ask for now, none when both ends of the list are reached."""
+        if not self._pages:
+            return [1]
+        if not self._end_is_reached():
+            return self._further_pages()
+        if 0 not in self._pages and not self._start_is_proven():
+            return [0]
+        return []
+
+    def lacks_rows(self) -> bool:
+        """Say whether the service counts more rows than it gave."""
+        return (self._whole_count() or 0) > len(self.entries)
+
+    def is_proven(self) -> bool:
+        """Say whether this sweep alone proves that its rows are the whole list."""
+        sources = [self._rows(number) for number, new in self._new_rows.items() if new]
+        if sum(sources) != len(self.entries):
+            return False  # a row came twice: the list moved
+        counted = self._whole_count() == len(self.entries)
+        if len(sources) > 1:
+            return counted and self._ranks_are_whole()
+        return counted or not sources or not self._may_be_full(sources[0])
+
+    def summary(self) -> str:
+        """Say what was seen, for an error text."""
+        counts = sorted({page.count for page in self._pages.values() if page and page.count is not None})
+        said = "/".join(str(count) for count in counts) or "nothing"
+        return f"{len(self.entries)} rows on {len(self._pages)} pages, totalCount {said}"
+
+    def _further_pages(self) -> list[int]:
+        last = max(self._pages)
+        # One more than the count needs when the last page will be full.
+        needed = (self._whole_count() or 0) // self._fullest() + 1
+        upto = min(max(needed, last + 1), last + _PAGES_AHEAD)
+        return list(range(last + 1, upto + 1))
+
+    def _end_is_reached(self) -> bool:
+        last = max(self._pages)
+        if 0 in self._pages or not self._new_rows[last]:
+            return True
+        if self.lacks_rows():
+            return False
+        if last == 1:
+            return self._first_page_is_all()
+        return self._rows(last) < self._fullest()
+
+    def _start_is_proven(self) -> bool:
+        return bool(self.entries) and (self._whole_count() == len(self.entries) or self._ranks_are_whole())
+
+    def _first_page_is_all(self) -> bool:
+        page = self._pages[1]
+        return (
+            page is not None
+            and page.count == len(page.entries) == len(self.entries)
+            and not self._may_be_full(len(page.entries))
+            and self._ranks_are_whole()
+        )
+
+    def _may_be_full(self, rows: int) -> bool:
+        return rows >= self._size or rows % _ROUND == 0
+
+    def _whole_count(self) -> int | None:
+        """Return the count of the whole list, None when the pages give none or disagree.
+
+        A count that differs from the rows of its own page is no count of that page.
+        """
+        pages = [page for page in self._pages.values() if page and page.count is not None]
+        counts = {page.count for page in pages if page.entries} or {page.count for page in pages}
+        if len(counts) != 1:
+            return None
+        (count,) = counts
+        is_whole = any(page.count == count != len(page.entries) for page in pages)
+        return count if is_whole and count is not None and count >= len(self.entries) else None
+
+    def _ranks_are_whole(self) -> bool:
+        ranks = {entry.rank for entry in self.entries.values()}
+        return len(ranks) == len(self.entries) and ranks == set(range(len(ranks)))
+
+    def _fullest(self) -> int:
+        return max(self._rows(number) for number in self._pages)
+
+    def _rows(self, number: int) -> int:
+        page = self._pages[number]
+        return len(page.entries) if page else 0

@@ -1,0 +1,154 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One row of the API, as a frozen Node, and as the variables of a host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+
+RUNNING = "running"
+
+# The documentation names this field in two ways; the example is right (field table against example).
+_MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
+
+# A leading dash would be an option of ssh, and a % one of its tokens.
+_ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
+
+# Deeper values exhaust the stack of those who copy, mark or print them.
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node, with what could be made of its row; a field that is missing or odd is None.
+
+    :param row: the row as sent
+    :param state: lower case, without ``NODE_STATE_`` (the set of states is open)
+    :param host: the address to connect to
+    :param port: the port of its SSH server, 1 to 65535
+    :param exit_code: 0 or more once it has exited (example only: -1 while it has not)
+    :param world_size: how many nodes its run has
+    """
+
+    row: Mapping[str, Any]
+    id: str
+    run: Run
+    rank: int | None
+    state: str | None
+    host: str | None
+    port: int | None
+    exit_code: int | None
+    world_size: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is running and can be reached."""
+        return self.state == RUNNING and self.host is not None and self.port is not None
+
+    @property
+    def name(self) -> str:
+        """What users call it: project, run and rank; its ID takes the place of a rank that is missing."""
+        return f"{self.run.project_title}-{self.run.name}-{self.id if self.rank is None else self.rank}"
+
+
+def nodes_of_run(rows: list[Mapping[str, Any]], run: Run) -> list[Node]:
+    """Return the run's nodes; each row has a node ID."""
+    return [
+        Node(
+            row=row,
+            id=str(text(row["nodeId"])),
+            run=run,
+            rank=_at_least(0, integer(row.get("rank"))),
+            state=state_name(text(row.get("state"))),
+            host=_address(row.get("host")),
+            port=_port(row.get("sshPort")),
+            exit_code=integer(row.get("exitCode")),
+            world_size=len(rows),
+        )
+        for row in rows
+    ]
+
+
+def variables(node: Node, prefix: str) -> dict[str, Any]:
+    """Return the host variables of a node: every field of its row as sent, three of our own, and how to connect.
+
+    A field that the API adds later comes along, but never as a variable that Ansible itself reads.
+    """
+    fields = {_variable(prefix, key): _printable(value) for key, value in _respelled(node.row).items()}
+    fields.update(
+        {
+            f"{prefix}name": node.name,
+            f"{prefix}world_size": node.world_size,
+            f"{prefix}ready": node.ready,
+        }
+    )
+    fields = {key: value for key, value in fields.items() if not key.startswith("ansible_")}
+    if node.host is not None:
+        fields["ansible_host"] = node.host
+    if node.port is not None:
+        fields["ansible_port"] = node.port
+    return fields
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that makes no variable names, or those that Ansible itself reads.
+
+    :raises ConfigurationError: with what a prefix may be
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix) or prefix.startswith("ansible_"):
+        raise ConfigurationError(
+            f"hostvars_prefix is {prefix!r}. It must be letters, digits and _, begin with a letter or _, and not with ansible_."
+        )
+
+
+def state_name(state: str | None) -> str | None:
+    """Return a state as users write it: ``NODE_STATE_RUNNING`` is ``running``."""
+    return (state.strip().lower().removeprefix("node_state_") or None) if state else None
+
+
+def _at_least(least: int, value: int | None) -> int | None:
+    return value if value is not None and value >= least else None
+
+
+def _address(value: object) -> str | None:
+    address = value.strip() if isinstance(value, str) else ""
+    return address if len(address) < 256 and _ADDRESS.fullmatch(address) else None
+
+
+def _port(value: object) -> int | None:
+    port = integer(value)
+    return port if port is not None and 1 <= port <= 65535 else None
+
+
+def _respelled(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    if _MISSPELLED not in row:
+        return row
+    return {_SPELLED: row[_MISSPELLED]} | {key: value for key, value in row.items() if key != _MISSPELLED}
+
+
+@lru_cache(maxsize=4096)
+def _variable(prefix: str, key: str) -> str:
+    """Return the variable's name of a field: in snake case, with harmless characters."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+    return prefix + re.sub(r"[^a-z0-9_]", "_", words)
+
+
+def _printable(value: Any, depth: int = 0) -> Any:
+    """Return a value as sent, but for what is nested too deep to be used."""
+    if isinstance(value, (list, dict)):
+        if depth >= _DEEPEST:
+            return "(nested too deep)"
+        if isinstance(value, dict):
+            return {key: _printable(item, depth + 1) for key, item in value.items()}
+        return [_printable(item, depth + 1) for item in value]
+    return value

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options as the rest of the house takes them: checked, and in one frozen value.
+
+Ansible has read them already from the file and the environment, and has seen to their types where it can.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import check_prefix, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection, parse_runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; the units are those of the plugin's documentation."""
+
+    selection: Selection
+    api_url: str
+    page_size: int
+    concurrency: int
+    timeout: float
+    retries: int
+    deadline: float
+    verify: bool | str
+    states: frozenset[str]
+    filters: tuple[str, ...]
+    hostnames: tuple[str, ...]
+    hostvars_prefix: str
+    group_by: tuple[str, ...]
+    strict: bool
+
+
+def check(values: Mapping[str, Any]) -> Options:
+    """Return the options, checked.
+
+    :param values: what Ansible read, by the options' names
+    :raises ConfigurationError: one of them cannot be used; the text names it
+    """
+    check_prefix(values["hostvars_prefix"])
+    return Options(
+        selection=Selection(values["project"] or None, parse_runs(values["run"])),
+        api_url=values["api_url"],
+        page_size=_at_least("page_size", values["page_size"], 1),
+        concurrency=_at_least("concurrency", values["concurrency"], 1),
+        timeout=_seconds("timeout", values["timeout"]),
+        retries=_at_least("retries", values["retries"], 0),
+        deadline=_seconds("deadline", values["deadline"]),
+        verify=_verify(values["validate_certs"], values["ca_path"]),
+        states=frozenset(filter(None, map(state_name, _texts("states", values["states"])))),
+        filters=_texts("filters", values["filters"]),
+        hostnames=_texts("hostnames", values["hostnames"]),
+        hostvars_prefix=values["hostvars_prefix"],
+        group_by=_texts("group_by", values["group_by"]),
+        strict=values["strict"],
+    )
+
+
+def check_names(given: Collection[str], known: Collection[str]) -> None:
+    """Refuse the name of an option that does not exist, where Ansible would pass over it in silence.
+
+    :raises ConfigurationError: with the nearest name
+    """
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            raise ConfigurationError(
+                f"There is no option {str(name)!r}.{hint} See: ansible-doc -t inventory navercloud.nsml.nodes"
+            )
+
+
+def _at_least(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise ConfigurationError(f"{name} is {value}. It must be {least} or more.")
+    return value
+
+
+def _seconds(name: str, value: float) -> float:
+    if not (value > 0 and math.isfinite(value)):
+        raise ConfigurationError(f"{name} is {value}. It must be a number of seconds above 0.")
+    return value
+
+
+def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
+    if not validate_certs or not ca_path:
+        return validate_certs
+    if not Path(ca_path).exists():
+        raise ConfigurationError(f"ca_path is {ca_path}, but there is no such file or directory.")
+    return ca_path
+
+
+def _texts(name: str, values: list[Any]) -> tuple[str, ...]:
+    for value in values:
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{name} holds {value!r}. It must be a list of texts.")
+    return tuple(values)

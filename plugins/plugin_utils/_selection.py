@@ -1,0 +1,202 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which runs to read: project and run as the user names them, and what the service knows of them.
+
+A project that looks like an ID, with runs given by name, needs no look-up: its nodes are read at once. The name of a project
+needs the list of projects; a keyword, or a project left out, needs the list of runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import PROJECTS, RUNS, Endpoint
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+
+ACTIVE, ALL, LATEST = "active", "all", "latest"
+KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
+
+_IN_PROGRESS = "RUN_STATE_IN_PROGRESS"
+
+# Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
+_ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
+
+_MOST_NAMED = 10
+
+Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user chose.
+
+    :param project: a name or an ID, None for every project that the keys can see
+    :param runs: names and keywords
+    """
+
+    project: str | None
+    runs: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The runs that are given by name."""
+        return tuple(run for run in self.runs if run not in KEYWORDS)
+
+    @property
+    def needs_projects(self) -> bool:
+        """Whether the list of projects must be read to know the project's ID."""
+        return self.project is not None and not _ID.fullmatch(self.project)
+
+    @property
+    def needs_runs(self) -> bool:
+        """Whether the list of runs must be read to know which are meant."""
+        return self.project is None or len(self.names) < len(self.runs)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project that the keys can see; its name is empty where the service gives none."""
+
+    id: str
+    name: str
+
+
+def parse_runs(value: object) -> tuple[str, ...]:
+    """Return the runs of the ``run`` option: one or a list, each a text or a whole number; a text may list several with commas.
+
+    :raises ConfigurationError: with what a run may be
+    """
+    runs = []
+    for item in value if isinstance(value, (list, tuple)) else [value]:
+        name = text(item)
+        if name is None:
+            raise ConfigurationError(
+                f"run holds {item!r}. It must be a run's name or number, latest, active or all, or a list of these."
+            )
+        runs += [part.strip() for part in name.split(",")]
+    if not runs or any(name in ("", ".", "..") for name in runs):
+        raise ConfigurationError("run is empty. Give a run's name or number, latest, active or all, or a list of these.")
+    return tuple(dict.fromkeys(runs))
+
+
+def find_runs(selection: Selection, read: Read) -> list[Run]:
+    """Return the runs that are meant, with as few requests as that takes.
+
+    :param read: reads whole lists of the API
+    :raises SelectionError: a project or run does not exist, or a name means several
+    :raises RequestError: a list could not be read
+    """
+    if not selection.needs_projects and not selection.needs_runs:
+        return [Run(str(selection.project), name) for name in selection.names]
+    projects, runs = _look_up(read, projects=selection.needs_projects, runs=selection.needs_runs)
+    if projects is None and selection.project is not None and not _runs_of(selection.project, runs):
+        # It has no run yet, or it does not exist, or what looks like an ID is a name.
+        projects, _none = _look_up(read, projects=True, runs=False)
+    return choose(selection, projects, runs)
+
+
+def explain(selection: Selection, read: Read) -> list[Run]:
+    """Look up everything, after the service did not find what was asked for, and return the runs that are meant.
+
+    :raises SelectionError: what is missing, and what there is
+    :raises RequestError: a list could not be read
+    """
+    return choose(selection, *_look_up(read, projects=True, runs=True))
+
+
+def choose(selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None) -> list[Run]:
+    """Return the runs that are meant, in the order of project and number; none where a keyword fits no run.
+
+    :param projects: all that the keys can see; None when they were not looked up
+    :param runs: all runs of all projects; None when they were not looked up
+    :raises SelectionError: a project or run does not exist, or a name means several
+    """
+    project, title = selection.project, selection.project
+    if project is not None and projects is not None:
+        found = _find_project(project, projects)
+        project, title = found.id, found.name or found.id
+        if runs is None:
+            return [Run(found.id, name, found.name or None) for name in selection.names]
+        runs = [replace(run, project_name=run.project_name or found.name or None) for run in _runs_of(project, runs)]
+    mine = _runs_of(project, runs)
+    for name in selection.names:
+        if name not in (run.name for run in mine):
+            raise _no_such_run(name, title, mine)
+    newest = _newest(mine)
+    chosen = [
+        run
+        for run in mine
+        if run.name in selection.names
+        or ALL in selection.runs
+        or (ACTIVE in selection.runs and run.status == _IN_PROGRESS)
+        or (LATEST in selection.runs and run is newest[run.project_id])
+    ]
+    return sorted(chosen, key=lambda run: (run.project_title, run.project_id, run.number, run.name))
+
+
+def _look_up(read: Read, *, projects: bool, runs: bool) -> tuple[list[Project] | None, list[Run] | None]:
+    lists = iter(read([endpoint for endpoint, wanted in ((PROJECTS, projects), (RUNS, runs)) if wanted]))
+    return (
+        [_project(row) for row in next(lists)] if projects else None,
+        [_run(row) for row in next(lists)] if runs else None,
+    )
+
+
+def _project(row: Row) -> Project:
+    return Project(str(text(row["projectId"])), text(row.get("projectName")) or "")
+
+
+def _run(row: Row) -> Run:
+    project_name, status = text(row.get("projectName")), text(row.get("status"))
+    return Run(str(text(row["projectId"])), str(text(row["runName"])), project_name, status)
+
+
+def _runs_of(project: str | None, runs: Sequence[Run] | None) -> list[Run]:
+    return [run for run in runs or () if project in (None, run.project_id)]
+
+
+def _newest(runs: Sequence[Run]) -> dict[str, Run]:
+    """Return the run with the highest number of each project; a name that is no number comes before all numbers."""
+    return {run.project_id: run for run in sorted(runs, key=lambda run: run.number if math.isfinite(run.number) else -1)}
+
+
+def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
+    by_id = [project for project in projects if project.id == wanted]
+    by_name = [project for project in projects if project.name == wanted]
+    if len(by_name) > 1 and not by_id:
+        ids = ", ".join(sorted(readable(project.id) for project in by_name))
+        raise SelectionError(f"Several projects bear the name {wanted!r}. Give the ID of one of them as project: {ids}.")
+    if not by_id and not by_name:
+        known = [f"{readable(project.name or '(no name)')} ({readable(project.id)})" for project in projects]
+        raise SelectionError(
+            f"There is no project {wanted!r} that these keys can see. {_listed('Those that they can see', wanted, known)}"
+        )
+    return (by_id or by_name)[0]
+
+
+def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> SelectionError:
+    known = [
+        f"{readable(run.name)}{'' if project else f' of {readable(run.project_title)}'} ({readable(run.status or 'no status')})"
+        for run in sorted(runs, key=lambda run: (run.project_title, run.number, run.name))
+    ]
+    where = f" in project {project}" if project else ""
+    return SelectionError(f"There is no run {name!r}{where}. {_listed('The runs are', name, known)}")
+
+
+def _listed(title: str, wanted: str, known: Sequence[str]) -> str:
+    """Name what there is, the nearest first."""
+    if not known:
+        return f"{title}: none."
+    nearest = sorted(known, key=lambda text: -difflib.SequenceMatcher(None, wanted, text.partition(" ")[0]).ratio())
+    more = f", and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
+    return f"{title}: {', '.join(nearest[:_MOST_NAMED])}{more}."

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Make this checkout importable as ansible_collections.navercloud.nsml, wherever it lies, before Ansible is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_scratch = tempfile.TemporaryDirectory(prefix="nsml-tests-")
+
+
+def _prepare() -> None:
+    scratch = Path(_scratch.name)
+    package = scratch / "ansible_collections" / "navercloud" / "nsml"
+    package.parent.mkdir(parents=True)
+    package.symlink_to(ROOT)
+    # Nothing of the user's own set-up decides how the tests end.
+    for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_", "NSML_"))]:
+        del os.environ[name]
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
+    os.environ.update(
+        ANSIBLE_COLLECTIONS_PATH=str(scratch),
+        ANSIBLE_HOME=str(scratch / "ansible-home"),
+        ANSIBLE_NOCOLOR="1",
+        ANSIBLE_LOCALHOST_WARNING="0",
+        HOME=str(scratch),
+        LC_ALL="C.UTF-8",
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        PYTHONWARNINGS="ignore",
+    )
+    from ansible.plugins.loader import init_plugin_loader
+
+    init_plugin_loader([str(scratch)])
+
+
+_prepare()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give each test a home of its own, so that no ~/.ncloud/configure is read but its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cleaned_up() -> object:
+    yield
+    _scratch.cleanup()
