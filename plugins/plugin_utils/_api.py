@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Transport
 
 _NO_SUCH_PAGE = frozenset({400, 404, 406})
-# A service that counts from 1 may stumble over page 0: a negative index often ends in a 500.
-_NO_PAGE_ZERO = _NO_SUCH_PAGE | {500}
 
 
 class Api:
@@ -70,7 +68,9 @@ class Api:
         try:
             body = self._transport.get(request, deadline, patient=number > 0)
         except StatusError as error:
-            if number != 1 and error.status in (_NO_SUCH_PAGE if number else _NO_PAGE_ZERO):
-                return None
+            if number != 1 and error.status in _NO_SUCH_PAGE:
+                return Page((), None)
+            if number == 0 and error.status == 500:
+                return None  # one that counts from 1 may stumble over the negative index; it may also be a passing fault
             raise
         return parse_page(body, endpoint, number)

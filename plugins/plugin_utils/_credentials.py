@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import configparser
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -45,9 +46,15 @@ class Credentials:
         """Return the text with each secret in it, plain, quoted or in Base64, replaced by ``***``."""
         for secret in (self.secret_key, self.api_key):
             if len(secret) >= _SHORTEST_SECRET:
-                for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+                for form in _forms(secret):
                     text = text.replace(form, "***")
         return text
+
+
+def _forms(secret: str) -> list[str]:
+    """Return the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in Base64."""
+    encoded = (encode(secret.encode()).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))
+    return [secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], *encoded]
 
 
 def resolve(
@@ -66,11 +73,15 @@ def resolve(
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
     if not access_key or not secret_key:
-        access_key, secret_key = _pair(access_key, secret_key, profile, Path(configure).expanduser(), warn)
+        access_key, secret_key = _pair(access_key, secret_key, profile, _home_path(configure), warn)
     keys = {"access_key": access_key, "secret_key": secret_key, "api_key": api_key}
     for name, value in keys.items():
         _check(name, value, configure)
     return Credentials(str(access_key), str(secret_key), str(api_key))
+
+
+def _home_path(path: str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
 
 def _pair(
@@ -87,6 +98,7 @@ def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]
     """Return the keys of one profile of the file, none when the file does not exist."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+        mode = path.stat().st_mode
     except FileNotFoundError:
         if profile:
             raise ConfigurationError(
@@ -97,7 +109,7 @@ def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]
         raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Check its owner and mode.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
-    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
         warn(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
     sections = _parse(text, path)
     name = profile or "DEFAULT"

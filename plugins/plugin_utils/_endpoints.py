@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, Row
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
 
@@ -42,14 +43,26 @@ def nodes_of(project: str, run: str, name: str = "") -> Endpoint:
 
     :param project: the project's ID
     :param name: the project's name for an error text, where it is known
+    :raises SelectionError: the project or the run cannot be part of a path
     """
     return Endpoint(
-        f"the nodes of run {run} of project {name or project}",
-        f"/projects/{quote(project, safe='')}/runs/{quote(run, safe='')}/nodes",
+        f"the nodes of run {readable(run)} of project {readable(name or project)}",
+        f"/projects/{_segment(project)}/runs/{_segment(run)}/nodes",
         "nodes",
         ("nodeId",),
         ranked=True,
     )
+
+
+def _segment(name: str) -> str:
+    """Return a name as one part of a path, and no more than that: dots would be resolved, half of a surrogate cannot be sent."""
+    try:
+        segment = quote(name, safe="")
+    except UnicodeEncodeError:
+        segment = ""
+    if segment in ("", ".", ".."):
+        raise SelectionError(f"A project or run cannot be named {readable(repr(name))}. Check project and run.")
+    return segment
 
 
 def parse_page(body: Any, endpoint: Endpoint, number: int) -> Page:
@@ -68,8 +81,7 @@ def parse_page(body: Any, endpoint: Endpoint, number: int) -> Page:
         if identity is None:
             raise _malformed(endpoint, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
         entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
-    count = body.get("totalCount")
-    return Page(entries, count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None)
+    return Page(entries, integer(body.get("totalCount")))
 
 
 def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -37,7 +38,6 @@ _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 # The gateway refuses a timestamp that is five minutes or more off (documented for sister services).
 _CLOCK_TOLERANCE = 300
 
-
 _KINDS: dict[tuple[int, str | None], tuple[type[StatusError], str]] = {
     (401, "210"): (PermissionDenied, "Check that api_key belongs to a subscription to the NSML API."),
     (401, None): (AuthenticationError, "Check access_key, secret_key and api_key, and that this machine's clock is right."),
@@ -46,7 +46,10 @@ _KINDS: dict[tuple[int, str | None], tuple[type[StatusError], str]] = {
     (429, "400"): (QuotaError, "The quota is used up: raise it in the gateway's console, or wait until it starts anew."),
     (429, None): (RateLimitError, "Lower concurrency, or wait a little."),
 }
-_SERVER_FAULT = (ServerError, "The fault is on the service's side: try again, and give support the IDs above.")
+_SERVER_FAULT = (
+    ServerError,
+    "The fault is on the service's side: try again later, and if it stays so, give this text to the vendor's support.",
+)
 _UNEXPECTED = (StatusError, "Check the options; if they are right, the API is not as documented: please report this text.")
 
 
@@ -65,20 +68,27 @@ class Fault:
         return code + message + details
 
 
-def read_fault(body: str) -> Fault:
-    """Read ``{"error": {"errorCode", "message", "details"}}`` (documented), or take any other body as the message."""
+def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
+    """Read ``{"error": {"errorCode", "message", "details"}}`` (documented), or take any other body as the message.
+
+    :param redact: takes the secrets out of a text
+    """
     try:
         error = json.loads(body)["error"]
-        code, message, details = (error.get(name) for name in ("errorCode", "message", "details"))
+        parts = [error.get(name) for name in ("errorCode", "message", "details")]
+        return Fault(*("" if part is None else readable(str(part), redact) for part in parts))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Fault(message=readable(body))
-    return Fault(*("" if part is None else readable(str(part)) for part in (code, message, details)))
+        return Fault(message=readable(body, redact))
 
 
-def readable(text: str) -> str:
-    """Return a text from outside as one short line: no markup, no control characters, no surplus blanks."""
-    text = unescape(re.sub(r"<[^<>]*>", " ", text[: 20 * _MAX_WORDS]))
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def readable(text: str, redact: Callable[[str], str] = str) -> str:
+    """Return a text from outside as one short line: no markup, no control characters, no surplus blanks.
+
+    :param redact: takes the secrets out of a text
+    """
+    # Before each cut, so that no part of a secret is left, and after entities are resolved, which may hide one.
+    text = unescape(re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS]))
+    text = redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
     return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}..."
 
 
@@ -100,7 +110,7 @@ def clock_skew(date: str, now: float) -> float | None:
     """Return the seconds that ``now`` is ahead of a Date header, None when the header says nothing."""
     try:
         return now - _timestamp(date)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -108,7 +118,7 @@ def retry_after(value: str, now: float) -> float | None:
     """Return the seconds that a Retry-After header asks to wait: a number of seconds, or a date (RFC 9110)."""
     try:
         seconds = float(value) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", value) else _timestamp(value) - now
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, seconds)
 

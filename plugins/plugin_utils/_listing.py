@@ -12,14 +12,14 @@ A *sweep* reads the list once, from page 1 on:
 =========================================================  ===================================================================
 what was seen                                              what follows
 =========================================================  ===================================================================
-page 1 is unfilled, its count agrees, and ranks 0 to n-1   nothing: this is the whole list, in one request
-are there, each once (the rows no multiple of ten)
+page 1 is unfilled, and its count agrees                   the end of the list
 the count says more than was found                         the further pages, side by side, as many as the count needs
 the last page may be full: it has as many rows as asked    one page more, which settles where the list ends and what the count
 for, as the fullest page, or alone a multiple of ten       means
+page 1 is unfilled, but its count is absent or wrong       one page more likewise
 a page that is empty, refused, or brings no new row        the end of the list
-rows are still missing; or neither a count of the whole    page 0, for a service that counts from 0
-nor ranks 0 to n-1 prove that page 1 was the first
+ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
+anything else                                              page 0, for a service that counts from 0
 =========================================================  ===================================================================
 
 A multiple of ten is suspicious since a service that ignores or caps the size asked for would choose a round one; ten is the
@@ -32,11 +32,15 @@ the count says more than was found                         another sweep; an err
 all rows in one answer, unfilled or counted as the whole   complete: one answer is one moment
 several answers, the count of the whole agrees, ranks 0    complete: a row lost between two pages would leave a gap
 to n-1 are there, each once
-anything else                                              another sweep; complete once two in a row find the same rows
+anything else, or the service failed to answer page 0      another sweep; complete once two in a row find the same rows
 =========================================================  ===================================================================
 
 Ranks that start at 0 and rise by 1 are documented. Where they do not (a restarted rank, or a list without ranks), that costs
 requests, never rows.
+
+Two things cannot be told from outside. A service that counts from 0, whose count is the page's, and whose second page holds just
+ranks 0 to n-1 answers page 1 as a run of n nodes does: the lowest ranks are taken to come first. And a list that never rests may
+look the same twice and yet have been different at every moment between: what is proven is that each row was there in both sweeps.
 """
 
 from __future__ import annotations
@@ -90,7 +94,7 @@ Reading = Generator[Sequence[int], "Sequence[Page | None]", "list[Row]"]
 def read(size: int) -> Reading:
     """Yield the numbers of the pages to ask for, take the pages in the same order, and return all rows.
 
-    A page that the service refuses, as it may any but page 1, is None.
+    A page that the service refuses is one without rows; one that it fails to answer, as it may page 0, is None.
 
     :param size: the page size that is asked for
     :raises NotSettled: the list cannot be proven complete
@@ -119,16 +123,18 @@ class _Sweep:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._pages: dict[int, Page | None] = {}
+        self._pages: dict[int, Page] = {}
+        self._failed = False
         self._new_rows: dict[int, int] = {}
         self.entries: dict[Hashable, Entry] = {}
 
     def add(self, number: int, page: Page | None) -> None:
-        """Take the answer for one page, None when the service refused it."""
+        """Take the answer for one page, None when the service failed to give one."""
         known = len(self.entries)
-        for entry in page.entries if page else ():
+        self._pages[number] = page or Page((), None)
+        self._failed = self._failed or page is None
+        for entry in self._pages[number].entries:
             self.entries.setdefault(entry.id, entry)
-        self._pages[number] = page
         self._new_rows[number] = len(self.entries) - known
 
     def next_pages(self) -> list[int]:
@@ -137,7 +143,7 @@ class _Sweep:
             return [1]
         if not self._end_is_reached():
             return self._further_pages()
-        if 0 not in self._pages and not self._start_is_proven():
+        if 0 not in self._pages and not self._start_is_reached():
             return [0]
         return []
 
@@ -148,8 +154,8 @@ class _Sweep:
     def is_proven(self) -> bool:
         """Say whether this sweep alone proves that its rows are the whole list."""
         sources = [self._rows(number) for number, new in self._new_rows.items() if new]
-        if sum(sources) != len(self.entries):
-            return False  # a row came twice: the list moved
+        if self._failed or sum(sources) != len(self.entries):
+            return False  # rows may be missing, or one came twice: the list moved
         counted = self._whole_count() == len(self.entries)
         if len(sources) > 1:
             return counted and self._ranks_are_whole()
@@ -157,7 +163,7 @@ class _Sweep:
 
     def summary(self) -> str:
         """Say what was seen, for an error text."""
-        counts = sorted({page.count for page in self._pages.values() if page and page.count is not None})
+        counts = sorted({page.count for page in self._pages.values() if page.count is not None})
         said = "/".join(str(count) for count in counts) or "nothing"
         return f"{len(self.entries)} rows on {len(self._pages)} pages, totalCount {said}"
 
@@ -174,21 +180,15 @@ class _Sweep:
             return True
         if self.lacks_rows():
             return False
+        rows = self._rows(last)
         if last == 1:
-            return self._first_page_is_all()
-        return self._rows(last) < self._fullest()
+            return self._pages[1].count == rows and not self._may_be_full(rows)
+        return rows < self._fullest()
 
-    def _start_is_proven(self) -> bool:
-        return bool(self.entries) and (self._whole_count() == len(self.entries) or self._ranks_are_whole())
-
-    def _first_page_is_all(self) -> bool:
-        page = self._pages[1]
-        return (
-            page is not None
-            and page.count == len(page.entries) == len(self.entries)
-            and not self._may_be_full(len(page.entries))
-            and self._ranks_are_whole()
-        )
+    def _start_is_reached(self) -> bool:
+        """Say whether page 1 was the first; where it told the end alone, its count agreed."""
+        counted = max(self._pages) == 1 or self._whole_count() == len(self.entries)
+        return bool(self.entries) and counted and self._ranks_are_whole()
 
     def _may_be_full(self, rows: int) -> bool:
         return rows >= self._size or rows % _ROUND == 0
@@ -198,7 +198,7 @@ class _Sweep:
 
         A count that differs from the rows of its own page is no count of that page.
         """
-        pages = [page for page in self._pages.values() if page and page.count is not None]
+        pages = [page for page in self._pages.values() if page.count is not None]
         counts = {page.count for page in pages if page.entries} or {page.count for page in pages}
         if len(counts) != 1:
             return None
@@ -214,5 +214,4 @@ class _Sweep:
         return max(self._rows(number) for number in self._pages)
 
     def _rows(self, number: int) -> int:
-        page = self._pages[number]
-        return len(page.entries) if page else 0
+        return len(self._pages[number].entries)

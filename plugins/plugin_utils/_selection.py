@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import PROJECTS, RUNS, Endpoint
@@ -84,7 +84,7 @@ def parse_runs(value: object) -> tuple[str, ...]:
                 f"run holds {item!r}. It must be a run's name or number, latest, active or all, or a list of these."
             )
         runs += [part.strip() for part in name.split(",")]
-    if not runs or any(name in ("", ".", "..") for name in runs):
+    if not runs or not all(runs):
         raise ConfigurationError("run is empty. Give a run's name or number, latest, active or all, or a list of these.")
     return tuple(dict.fromkeys(runs))
 
@@ -97,7 +97,7 @@ def find_runs(selection: Selection, read: Read) -> list[Run]:
     :raises RequestError: a list could not be read
     """
     if not selection.needs_projects and not selection.needs_runs:
-        return [Run(str(selection.project), name) for name in selection.names]
+        return _in_order(Run(str(selection.project), name) for name in selection.names)
     projects, runs = _look_up(read, projects=selection.needs_projects, runs=selection.needs_runs)
     if projects is None and selection.project is not None and not _runs_of(selection.project, runs):
         # It has no run yet, or it does not exist, or what looks like an ID is a name.
@@ -126,7 +126,7 @@ def choose(selection: Selection, projects: Sequence[Project] | None, runs: Seque
         found = _find_project(project, projects)
         project, title = found.id, found.name or found.id
         if runs is None:
-            return [Run(found.id, name, found.name or None) for name in selection.names]
+            return _in_order(Run(found.id, name, found.name or None) for name in selection.names)
         runs = [replace(run, project_name=run.project_name or found.name or None) for run in _runs_of(project, runs)]
     mine = _runs_of(project, runs)
     for name in selection.names:
@@ -141,7 +141,7 @@ def choose(selection: Selection, projects: Sequence[Project] | None, runs: Seque
         or (ACTIVE in selection.runs and run.status == _IN_PROGRESS)
         or (LATEST in selection.runs and run is newest[run.project_id])
     ]
-    return sorted(chosen, key=lambda run: (run.project_title, run.project_id, run.number, run.name))
+    return _in_order(chosen)
 
 
 def _look_up(read: Read, *, projects: bool, runs: bool) -> tuple[list[Project] | None, list[Run] | None]:
@@ -165,9 +165,15 @@ def _runs_of(project: str | None, runs: Sequence[Run] | None) -> list[Run]:
     return [run for run in runs or () if project in (None, run.project_id)]
 
 
+def _in_order(runs: Iterable[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (run.project_title, run.project_id, run.number, run.name))
+
+
 def _newest(runs: Sequence[Run]) -> dict[str, Run]:
     """Return the run with the highest number of each project; a name that is no number comes before all numbers."""
-    return {run.project_id: run for run in sorted(runs, key=lambda run: run.number if math.isfinite(run.number) else -1)}
+    return {
+        run.project_id: run for run in sorted(_in_order(runs), key=lambda run: run.number if math.isfinite(run.number) else -1)
+    }
 
 
 def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
@@ -177,26 +183,29 @@ def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
         ids = ", ".join(sorted(readable(project.id) for project in by_name))
         raise SelectionError(f"Several projects bear the name {wanted!r}. Give the ID of one of them as project: {ids}.")
     if not by_id and not by_name:
-        known = [f"{readable(project.name or '(no name)')} ({readable(project.id)})" for project in projects]
+        known = [(project.name or "(no name)", f"({readable(project.id)})") for project in projects]
         raise SelectionError(
-            f"There is no project {wanted!r} that these keys can see. {_listed('Those that they can see', wanted, known)}"
+            f"There is no project {readable(repr(wanted))} that these keys can see."
+            f" {_listed('Those that they can see', wanted, sorted(known))}"
         )
     return (by_id or by_name)[0]
 
 
 def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> SelectionError:
     known = [
-        f"{readable(run.name)}{'' if project else f' of {readable(run.project_title)}'} ({readable(run.status or 'no status')})"
-        for run in sorted(runs, key=lambda run: (run.project_title, run.number, run.name))
+        (run.name, f"{'' if project else f'of {readable(run.project_title)} '}({readable(run.status or 'no status')})")
+        for run in _in_order(runs)
     ]
-    where = f" in project {project}" if project else ""
-    return SelectionError(f"There is no run {name!r}{where}. {_listed('The runs are', name, known)}")
+    where = f" in project {readable(project)}" if project else ""
+    return SelectionError(f"There is no run {readable(repr(name))}{where}. {_listed('The runs are', name, known)}")
 
 
-def _listed(title: str, wanted: str, known: Sequence[str]) -> str:
-    """Name what there is, the nearest first."""
+def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:
+    """Name what there is, each by its name and what else to say of it, the nearest name first."""
     if not known:
         return f"{title}: none."
-    nearest = sorted(known, key=lambda text: -difflib.SequenceMatcher(None, wanted, text.partition(" ")[0]).ratio())
+    wanted = readable(wanted)
+    named = [(readable(name), said) for name, said in known]
+    nearest = sorted(named, key=lambda pair: -difflib.SequenceMatcher(None, wanted, pair[0]).ratio())
     more = f", and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-    return f"{title}: {', '.join(nearest[:_MOST_NAMED])}{more}."
+    return f"{title}: {', '.join(f'{name} {said}' for name, said in nearest[:_MOST_NAMED])}{more}."

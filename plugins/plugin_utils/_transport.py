@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import math
 import random
 import re
-import threading
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -45,10 +46,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import 
 
 try:
     import requests
+    from urllib3.exceptions import HTTPError
 except ImportError:
     HAS_REQUESTS = False
 else:
     HAS_REQUESTS = True
+    # Its warnings quote headers that it cannot parse, which may hold a key, and go to Ansible's log file.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
@@ -56,6 +60,15 @@ if TYPE_CHECKING:
 # 50,000 nodes in one answer are some 35 MiB.
 MAX_BODY = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
+
+# An answer as documented has four levels. Ansible itself stumbles over some hundreds.
+_MAX_DEPTH = 32
+
+# Two parsers of URLs could take a blank or a backslash for different things.
+_UNFIT_IN_URL = re.compile(r"[\s\\?#]")
+
+# What TLS makes of a connection that is cut.
+_TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 # What the vendor's support asks for (documented).
 _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
@@ -133,10 +146,8 @@ class Transport:
         self._session = requests.Session()
         self._session.auth = SignatureV2(credentials, now)
         # Loopback in plain http never goes through a proxy, which would carry the keys off this machine.
-        self._session.trust_env = self._url.startswith("https:")
+        self._session.trust_env = urlsplit(self._url).scheme == "https"
         self._session.mount(self._url, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections))
-        self._count = threading.Lock()
-        self.requests_made = 0
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -159,102 +170,103 @@ class Transport:
                     raise
                 pause = pause_before(error, attempt, self._rand())
                 left = deadline.remaining()
-                if pause >= left:
+                if 0 < left <= pause:
                     error.note = (
-                        f"The next try is due in {pause:.0f} s, but only {max(left, 0):.0f} s of the deadline of"
+                        f"The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
                         f" {deadline.seconds:g} s are left: try again later, or raise deadline."
                     )
+                if left <= pause:
                     raise
             self._sleep(pause)
             attempt += 1
 
     def _attempt(self, request: Request, deadline: Deadline) -> Any:
         seconds = min(self._timeout, deadline.remaining())
-        where = self._where(request)
         if seconds > 0:
-            with self._count:
-                self.requests_made += 1
             try:
-                return _threads.start(lambda: self._exchange(request, where, seconds), "nsml-exchange").result(seconds)
+                return _threads.start(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
             except FutureTimeout:
                 pass  # said below, without the exception that the thread may still come to
         if seconds < self._timeout:
             problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
         else:
             problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
-        raise TimeExceeded(request.what, where, problem, advice)
+        raise self._error(TimeExceeded, request, problem, advice)
 
-    def _exchange(self, request: Request, where: str, seconds: float) -> Any:
+    def _exchange(self, request: Request, seconds: float) -> Any:
         """Send one request and read its answer, on the thread of the attempt."""
         try:
-            with self._session.get(
-                self._target(request), timeout=seconds, verify=self._verify, allow_redirects=False, stream=True
-            ) as response:
-                body = self._body(response, request, where)
-        except requests.exceptions.SSLError as error:
-            raise CertificateError(
-                request.what,
-                where,
-                f"TLS to {self._host()} failed: {self._clean(_root_cause(error))}.",
-                "Check api_url; for a server with a CA of its own, name the CA's file in ca_path.",
-            ) from None
+            with self._send(self._target(request), seconds) as response:
+                body = self._body(response, request)
         except requests.exceptions.Timeout:
             raise FutureTimeout from None
-        except requests.exceptions.RequestException as error:
-            raise ConnectionFailed(
-                request.what,
-                where,
-                f"the connection to {self._host()} failed: {self._clean(_root_cause(error))}.",
-                "Check the network, the proxy settings and api_url.",
-            ) from None
-        text = self._credentials.redact(body.decode("utf-8-sig", "replace"))
+        except (OSError, HTTPError) as error:  # the errors of requests are OSErrors
+            raise self._connection_error(error, request) from None
+        text = body.decode("utf-8-sig", "replace")
         if response.status_code != 200:
-            raise self._status_error(response, text, request, where)
+            raise self._status_error(response, text, request)
         try:
-            return parse_json(text)
+            return parse_json(text, self._credentials.redact)
         except (ValueError, RecursionError):
-            raise ResponseError(
-                request.what,
-                where,
-                f'the answer is no JSON: "{readable(text)}".',
-                "Check that api_url is the NSML API, and that no proxy or login page answers in its place.",
-            ) from None
+            raise self._json_error(response, text, request) from None
 
-    def _body(self, response: requests.Response, request: Request, where: str) -> bytes:
+    def _send(self, url: str, seconds: float) -> requests.Response:
+        """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
+        session = self._session
+        settings = session.merge_environment_settings(url, {}, True, self._verify, None)
+        prepared = session.prepare_request(requests.Request("GET", url))
+        return session.get_adapter(url).send(prepared, timeout=seconds, **settings)
+
+    def _body(self, response: requests.Response, request: Request) -> bytes:
+        response.raw.enforce_content_length = True  # urllib3 1 takes a short body for a whole one otherwise
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY:
-                raise ResponseError(
-                    request.what,
-                    where,
-                    f"the answer is larger than {MAX_BODY // 1024**2} MiB.",
-                    "Check that api_url is the NSML API, or lower page_size.",
-                )
+                problem = f"{_heading(response)}: the answer is larger than {MAX_BODY // 1024**2} MiB."
+                raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
         return bytes(body)
 
-    def _status_error(self, response: requests.Response, text: str, request: Request, where: str) -> RequestError:
-        status = response.status_code
-        headers = {name.lower(): self._clean(value) for name, value in response.headers.items()}
+    def _connection_error(self, error: Exception, request: Request) -> RequestError:
+        cause = _root_cause(error)
+        words = self._clean(_words(cause)).rstrip(".")
+        if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
+            problem = f"TLS to {self._host()} failed: {words}."
+            advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."
+            return self._error(CertificateError, request, problem, advice)
+        problem = f"the connection to {self._host()} failed: {words}."
+        return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
+
+    def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
+        status, headers = response.status_code, response.headers
+        heading = self._clean(_heading(response))
         if 300 <= status < 400:
-            return ResponseError(
-                request.what,
-                where,
-                f"HTTP {status}, a redirect to {headers.get('location', 'nowhere')}.",
-                "Redirects are refused, since they would carry the keys elsewhere: check api_url.",
-            )
-        fault = read_fault(text)
-        ids = "".join(f", {name} {headers[key]}" for key, name in _SUPPORT_IDS.items() if key in headers)
-        kind, advice = classify(status, fault.code, clock_skew(headers.get("date", ""), self._now()))
+            problem = f"{heading}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}."
+            advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
+            return self._error(ResponseError, request, problem, advice)
+        fault = read_fault(text, self._credentials.redact)
+        kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
         return kind(
             request.what,
-            where,
-            f"HTTP {status}{fault}{ids}.",
+            self._where(request),
+            f"{heading}{fault}.",
             advice,
             status=status,
             code=fault.code,
-            retry_after=retry_after(headers.get("retry-after", ""), self._now()),
+            retry_after=retry_after(headers.get("Retry-After", ""), self._now()),
         )
+
+    def _json_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
+        heading, words = self._clean(_heading(response)), self._clean(text)
+        if _may_be_cut(response, text):
+            problem = f'{heading}: the answer breaks off, or is no JSON: "{words}".'
+            return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
+        problem = f'{heading}: the answer is no JSON: "{words}".'
+        advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
+        return self._error(ResponseError, request, problem, advice)
+
+    def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
+        return kind(request.what, self._where(request), problem, advice)
 
     def _target(self, request: Request) -> str:
         return self._url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
@@ -266,7 +278,7 @@ class Transport:
         return urlsplit(self._url).netloc
 
     def _clean(self, text: str) -> str:
-        return readable(self._credentials.redact(text))
+        return readable(text, self._credentials.redact)
 
 
 def check_url(url: str) -> str:
@@ -277,9 +289,10 @@ def check_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
+        host.encode("idna")
     except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.query or parts.fragment:
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or _UNFIT_IN_URL.search(url):
         raise ConfigurationError(
             "api_url is not a URL such as https://nsml.apigw.ntruss.com/nsml/v1 (no user name, query or fragment)."
         )
@@ -295,20 +308,39 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:
     """Parse JSON so that whatever it holds can be written again: as JSON, as UTF-8, in a terminal.
 
     NaN and Infinity, which are no JSON, become null; a number too long for Python stays a text; half of a surrogate pair
     becomes ``?``.
 
-    :raises ValueError: this is no JSON
-    :raises RecursionError: it is nested too deep
+    :param redact: takes the secrets out of a text
+    :raises ValueError: this is no JSON, or nested too deep to be worked with
+    :raises RecursionError: it is nested too deep to be parsed
     """
-    value = json.loads(text, parse_int=_int, parse_float=_float, parse_constant=lambda _name: None)
-    if re.search(r"\\u[dD][89a-fA-F]", text):
-        plain = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        return json.loads(plain, parse_int=_int)
+    value = _load(redact(text))
+    if "\\" in text:  # an escape may hide half of a pair, or a secret: written out, neither is hidden
+        plain = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+        value = _load(redact(plain))
+    _check_depth(value)
     return value
+
+
+def _load(text: str) -> Any:
+    return json.loads(text, parse_int=_int, parse_float=_float, parse_constant=lambda _name: None)
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _depth in range(_MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (dict, list))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+    if level:
+        raise ValueError("nested too deep")
 
 
 def _int(digits: str) -> int | str:
@@ -320,9 +352,26 @@ def _float(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _root_cause(error: BaseException) -> str:
-    """Return the words of the innermost error, without the library's wrapping and object addresses."""
-    inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-    if isinstance(inner, BaseException):
-        return _root_cause(inner)
-    return re.sub(r"<[^>]*>:? ?", "", str(error)) or type(error).__name__
+def _heading(response: requests.Response) -> str:
+    """Return the status of an answer, with what the vendor's support asks for."""
+    ids = (f", {name} {response.headers[key]}" for key, name in _SUPPORT_IDS.items() if key in response.headers)
+    return f"HTTP {response.status_code}{''.join(ids)}"
+
+
+def _may_be_cut(response: requests.Response, text: str) -> bool:
+    """Say whether the connection may have ended within a body whose end only the connection's end marks."""
+    framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
+    return not framed and text.lstrip().startswith(("{", "["))
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the innermost error of those that the libraries wrap in each other."""
+    inner = getattr(error, "reason", None)
+    if not isinstance(inner, BaseException):
+        inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+    return _root_cause(inner) if inner else error
+
+
+def _words(error: BaseException) -> str:
+    """Return an error's text without the addresses of objects, or its name when it has none."""
+    return re.sub(r"<[^>]*>:? ?|^HTTPS?Connection(Pool)?\([^)]*\): ", "", str(error)) or type(error).__name__

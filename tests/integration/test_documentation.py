@@ -1,0 +1,93 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every example in README is run, and what it shows is what is seen."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
+from ansible_collections.navercloud.nsml.tests.simulator import Simulator
+from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = (REPOSITORY / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks in a language."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(text) for _indent, text in found]
+
+
+def commands() -> list[str]:
+    """Return the commands of the README's console blocks."""
+    return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line]
+
+
+def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
+    inventory, login = blocks("yaml")
+    with Simulator(demonstration(), ssh=True) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("bert.nsml.yml", inventory)
+        variables = yaml.safe_load(login)
+        assert variables.keys() == {"ansible_user", "ansible_ssh_private_key_file"}
+        # As README says, but with the user and the key of the simulated nodes.
+        workplace.write(
+            "group_vars/nsml.yml",
+            yaml.safe_dump(
+                {
+                    "ansible_user": simulator.environment["ANSIBLE_REMOTE_USER"],
+                    "ansible_ssh_private_key_file": simulator.environment["ANSIBLE_PRIVATE_KEY_FILE"],
+                }
+            ),
+        )
+        workplace.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.ping: }]}\n")
+        used = [command for command in commands() if command.startswith("ansible") and "bert.nsml.yml" in command]
+        shown = [workplace.run(*command.split()).stdout for command in used]
+    assert len(used) == 3
+    assert "|--bert-2-3" in shown[0]
+    assert shown[1].count("SUCCESS") == 3
+    assert "bert-2-0" in shown[2]
+    assert "bert-2-1" not in shown[2]
+
+
+def test_the_demonstration_prints_what_readme_shows() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulator.demo"], cwd=REPOSITORY, text=True, capture_output=True, timeout=120, check=True
+    )
+    printed = set(done.stdout.splitlines())
+    (shown,) = blocks("text")
+    for line in shown.splitlines():
+        assert line.strip() == "..." or line in printed
+
+
+def test_the_settings_that_readme_names_are_read_by_the_plugin(tmp_path: Path) -> None:
+    exported = {name for command in commands() for name in re.findall(r"export (\w+)=", command)}
+    assert exported
+    with Simulator(demonstration()) as simulator:
+        environment = {name: simulator.environment[name] for name in (*exported, "NCLOUD_NSML_API_URL")}
+        workplace = Workplace(tmp_path, environment)
+        workplace.write("test.nsml.yml", blocks("yaml")[0])
+        assert len(workplace.listed()["nsml"]["hosts"]) == 4
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "lint"])
+def test_the_commands_for_everybody_exist(target: str) -> None:
+    assert f"make {target}" in commands()
+    subprocess.run(["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, check=True)
+
+
+def test_the_links_lead_somewhere() -> None:
+    for page in (README, (REPOSITORY / "docs" / "unknowns.md").read_text()):
+        for target in re.findall(r"\]\(([^)]+)\)", page):
+            assert (REPOSITORY / target).exists(), target

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The real ansible-inventory and ansible-playbook against the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
+from ansible_collections.navercloud.nsml.tests.simulator import Answer, Node, Project, Simulator, vendor_example
+
+MINIMAL = f"""\
+plugin: navercloud.nsml.nodes
+project: {PROJECT_ID}
+run: 2
+"""
+
+Place = Callable[..., Workplace]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a workplace whose environment has the simulator's URL and keys."""
+
+    def make(simulator: Simulator, text: str = MINIMAL, **environment: str) -> Workplace:
+        workplace = Workplace(tmp_path, {**simulator.environment, **environment})
+        workplace.write("test.nsml.yml", text)
+        return workplace
+
+    return make
+
+
+def requests_for(count: int, size: int) -> int:
+    """Return what a listing costs: its pages, and one more where the last page may be full."""
+    if count == 0:
+        return 2  # page 0 is asked too: a service that counts from 0 would answer the same on page 1
+    pages = -(-count // size)
+    may_be_full = count % size == 0 or (pages == 1 and count % 10 == 0)
+    return pages + may_be_full
+
+
+@pytest.mark.parametrize("size", [10, 100])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100, 101, 250])
+def test_each_node_is_there_exactly_once_for_no_more_requests_than_needed(place: Place, count: int, size: int) -> None:
+    with Simulator(bert(ranks(count))) as simulator:
+        listed = place(simulator, f"{MINIMAL}page_size: {size}\n").listed()
+    names = [f"bert-2-{rank}" for rank in range(count)]
+    assert list(listed["_meta"]["hostvars"]) == sorted(names)
+    assert listed.get("nsml", {}).get("hosts", []) == names
+    ports = {variables["ansible_port"] for variables in listed["_meta"]["hostvars"].values()}
+    assert ports == {15001 + rank for rank in range(count)}
+    assert len(simulator.requests) == requests_for(count, size)
+    assert simulator.connections <= 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100, 101, 250])
+def test_graph_host_and_a_play_agree_with_the_list(place: Place, count: int) -> None:
+    play = """\
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - ansible.builtin.assert:
+                that: groups['nsml'] | default([]) | length == expected | int
+        """
+    with Simulator(bert(ranks(count))) as simulator:
+        workplace = place(simulator)
+        workplace.write("play.yml", play)
+        graph = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "nsml_run_bert_2", check=count > 0)
+        assert graph.stdout.count("|--bert-2-") == count
+        if count:
+            assert workplace.host(f"bert-2-{count - 1}")["nsml_world_size"] == count
+        workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml", "-e", f"expected={count}")
+
+
+def test_the_vendors_example_is_one_host_as_it_stands(place: Place) -> None:
+    with Simulator(vendor_example()) as simulator:
+        project = simulator.projects[0]
+        workplace = place(simulator, f"plugin: navercloud.nsml.nodes\nproject: '{project.id}'\nrun: {project.runs[0].name}\n")
+        listed = workplace.listed()
+        (name,) = listed["_meta"]["hostvars"]
+        variables = workplace.host(name)
+    assert name == "project-2-0"
+    assert (variables["ansible_host"], variables["ansible_port"]) == ("223.130.154.166", 15001)
+    assert (variables["nsml_rank"], variables["nsml_exit_code"], variables["nsml_tcp_ports"]) == (0, -1, [15002, 15003])
+    assert variables["nsml_state"] == "NODE_STATE_RUNNING"
+    assert variables["nsml_ready"] is True
+    for group in ("nsml", "nsml_project_project", "nsml_run_project_2", "nsml_state_running", "nsml_rank_0", "nsml_ready"):
+        assert listed[group]["hosts"] == ["project-2-0"]
+
+
+def test_a_missing_key_is_named_with_all_places_that_were_tried(place: Place) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        workplace = place(simulator, NCLOUD_SECRET_ACCESS_KEY="", NCLOUD_SECRET_KEY="")
+        text = workplace.refused()
+    for part in ("secret_key", "NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY", "~/.ncloud/configure"):
+        assert part in text
+    assert simulator.requests == []
+
+
+def test_a_wrong_key_gives_the_gateways_own_words(place: Place) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        text = place(simulator, NCLOUD_SECRET_ACCESS_KEY="quite-another-secret").refused()
+        no_subscription = place(simulator, NCLOUD_NSML_API_KEY="quite-another-key").refused()
+    path = f"GET /nsml/v1/projects/{PROJECT_ID}/runs/2/nodes"
+    assert path in text
+    assert 'HTTP 401, code 200: "Authentication Failed"' in text
+    assert 'code 210: "Permission Denied"' in no_subscription
+    assert "quite-another" not in text + no_subscription
+
+
+@pytest.mark.parametrize(
+    ("project", "run", "words"), [(PROJECT_ID, "7", "no run '7'"), ("abc123xxx0xxxxxxx", "2", "no project 'abc123xxx0xxxxxxx'")]
+)
+def test_what_is_not_there_is_said_with_the_path(place: Place, project: str, run: str, words: str) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        text = place(simulator, f"plugin: navercloud.nsml.nodes\nproject: {project}\nrun: {run}\n").refused()
+    assert words in text
+    assert f"GET /nsml/v1/projects/{project}/runs/{run}/nodes" in text
+    assert "404" in text
+    assert "bert" in text
+
+
+def test_an_inventory_that_cannot_be_read_can_be_made_to_fail(place: Place) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        simulator.answer_next(Answer(status=403, body="no"), times=9)
+        workplace = place(simulator, ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="true")
+        done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", check=False)
+    assert done.returncode == 1
+
+
+def test_a_second_page_that_fails_leaves_nothing_behind(place: Place) -> None:
+    with Simulator(bert(ranks(30))) as simulator:
+
+        def refuse_the_second(number: int) -> None:
+            if number == 2:
+                simulator.answer_next(Answer(status=403, body="no"))
+
+        simulator.before_answer = refuse_the_second
+        text = place(simulator, f"{MINIMAL}page_size: 10\n").refused()
+    assert "HTTP 403" in text
+
+
+def test_runs_come_in_the_order_of_their_numbers(place: Place) -> None:
+    from ansible_collections.navercloud.nsml.tests.simulator import Run
+
+    runs = [Run(name, nodes=[Node(rank=rank, port=16000 + rank) for rank in (1, 0)]) for name in ("10", "2")]
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=runs)]) as simulator:
+        text = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: [10, 2]\n"
+        listed = place(simulator, text).listed()
+    assert listed["nsml"]["hosts"] == ["bert-2-0", "bert-2-1", "bert-10-0", "bert-10-1"]
+    assert listed["nsml_rank_0"]["hosts"] == ["bert-2-0", "bert-10-0"]
+
+
+def test_a_file_of_another_name_is_skipped_and_says_why(place: Place) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        workplace = place(simulator)
+        workplace.write("nodes.yml", MINIMAL)
+        done = workplace.run("ansible-inventory", "-i", "nodes.yml", "--list", "-vvv")
+    assert "its name ends neither in nsml.yml nor in nsml.yaml" in " ".join((done.stdout + done.stderr).split())
+    assert simulator.requests == []
+
+
+def test_the_plugins_page_is_complete(place: Place) -> None:
+    with Simulator(bert([])) as simulator:
+        page = place(simulator).run("ansible-doc", "-t", "inventory", "navercloud.nsml.nodes").stdout
+    for word in ("access_key", "group_by", "hostvars_prefix", "keyed_groups", "NCLOUD_NSML_PROJECT", "EXAMPLES"):
+        assert word in page

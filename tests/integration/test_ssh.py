@@ -1,0 +1,138 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The road to its end: nodes of the inventory are logged in to, on simulated nodes and on OpenSSH's own server."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert
+from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
+
+SSHD = Path("/usr/sbin/sshd")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+PLAY = """\
+    - hosts: nsml_ready
+      gather_facts: false
+      tasks:
+        - ansible.builtin.copy:
+            content: "rank {{ nsml_rank }} of {{ nsml_world_size }}\\n"
+            dest: "{{ marker }}-{{ nsml_rank }}"
+            mode: "0600"
+        - ansible.builtin.command: cat {{ marker }}-{{ nsml_rank }}
+          register: written
+          changed_when: false
+        - ansible.builtin.assert:
+            that: written.stdout == 'rank ' ~ nsml_rank ~ ' of ' ~ nsml_world_size
+    """
+
+
+def test_a_ping_is_answered_by_all_ready_nodes_and_asked_of_no_other(tmp_path: Path) -> None:
+    nodes = [Node(rank=0), Node(rank=1), Node(rank=2, state=NODE_PENDING)]
+    with Simulator(bert(nodes), ssh=True) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n")
+        done = workplace.run("ansible", "-i", "test.nsml.yml", "nsml_ready", "-m", "ansible.builtin.ping", "-o")
+    assert sorted(line.split()[0] for line in done.stdout.splitlines()) == ["bert-2-0", "bert-2-1"]
+    assert done.stdout.count("SUCCESS") == 2
+
+
+@pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
+def test_a_play_runs_on_three_real_sshd_behind_one_address(tmp_path: Path) -> None:
+    with ExitStack() as servers:
+        ports = [servers.enter_context(sshd(tmp_path / f"node-{number}")) for number in range(3)]
+        nodes = [Node(rank=rank, host="127.0.0.1", port=port) for rank, port in enumerate(ports)]
+        simulator = servers.enter_context(Simulator(bert(nodes)))
+        python = tmp_path / "python"
+        python.symlink_to(sys.executable)  # no blank in this path, wherever the environment lies
+        known_hosts = "\n".join(
+            f"[127.0.0.1]:{port} {(tmp_path / f'node-{rank}' / 'host.pub').read_text()}" for rank, port in enumerate(ports)
+        )
+        (tmp_path / "known_hosts").write_text(known_hosts)
+        private_keys = tmp_path / "login"
+        workplace = Workplace(
+            tmp_path,
+            {
+                **simulator.environment,
+                "ANSIBLE_PRIVATE_KEY_FILE": str(private_keys),
+                "ANSIBLE_PYTHON_INTERPRETER": str(python),
+                "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
+                "ANSIBLE_REMOTE_USER": getpass.getuser(),
+                "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=1s -o IdentitiesOnly=yes "
+                f"-o UserKnownHostsFile={tmp_path / 'known_hosts'}",
+            },
+        )
+        workplace.write("test.nsml.yml", f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n")
+        workplace.write("play.yml", PLAY)
+        done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml", "-e", f"marker={tmp_path / 'marker'}")
+    assert [path.read_text() for path in sorted(tmp_path.glob("marker-*"))] == [f"rank {rank} of 3\n" for rank in range(3)]
+    assert done.stdout.count("failed=0") == 3
+
+
+def test_the_demonstration_shows_all_it_promises_and_leaves_nothing(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    command = [sys.executable, "-m", "tests.simulator.demo"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for shown in ("--graph", "|--@nsml_state_pending:", "--host bert-2-0", '"nsml_world_size": 4', "ansible.builtin.ping"):
+        assert shown in done.stdout
+    assert done.stdout.count('"ping": "pong"') == 4
+    assert list(scratch.iterdir()) == []
+
+
+@contextmanager
+def sshd(directory: Path) -> Iterator[int]:
+    """Start OpenSSH's server with a host key of its own, on a free port of loopback, and yield the port."""
+    directory.mkdir()
+    login = directory.parent / "login"
+    for key in (directory / "host", login):
+        if not key.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    options = {
+        "ListenAddress": "127.0.0.1",
+        "PidFile": "none",
+        "AuthorizedKeysFile": f"{login}.pub",
+        "StrictModes": "no",
+        "UsePAM": "no",
+        "PasswordAuthentication": "no",
+        "PermitRootLogin": "prohibit-password",
+        "Subsystem": "sftp internal-sftp",
+    }
+    command = [SSHD, "-D", "-e", "-f", "/dev/null", "-h", directory / "host", "-p", str(port)]
+    command += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log) as server:
+        try:
+            wait_for(port, server)
+            yield port
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Return once the port is open; fail when the server ends before, or after ten seconds."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end and server.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(0.1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"sshd does not listen on port {port}")

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the simulator by hand: `python -m tests.simulator` from the root of the repository."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from . import NODE_PENDING, NODE_RUNNING, RUN_COMPLETED, Node, Project, Run, Simulator
+
+NEXT = """\
+# CLOVA NSML, simulated, at {url}
+# Project bert: run 2 in progress with 4 nodes, one of them pending; run 1 completed.
+# Project demo-notebook: run 1 in progress with 1 node.
+# Next, in another shell: paste the lines below, then for example
+#   echo 'plugin: navercloud.nsml.nodes' > demo.nsml.yml
+#   ansible-inventory -i demo.nsml.yml --graph
+#   ansible -i demo.nsml.yml nsml_ready -m ansible.builtin.ping
+# Ctrl-C here ends it all."""
+
+
+def main() -> None:
+    """Serve the demonstration until Ctrl-C or SIGTERM."""
+    options = _options()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    with Simulator(demonstration(options.pending), ssh=options.ssh) as simulator:
+        exports = "".join(f"export {name}={_quote(value)}\n" for name, value in simulator.environment.items())
+        print(NEXT.format(url=simulator.url), exports, sep="\n", end="", flush=True)
+        with _file(options.environment, exports) if options.environment else nullcontext():
+            stop.wait()
+
+
+def demonstration(pending: float | None = None) -> list[Project]:
+    """A training run with a node that still starts (it runs after `pending` seconds), an old run, and a notebook."""
+    starts = [] if pending is None else [(pending, {"state": NODE_RUNNING})]
+    training = [Node(rank=rank, command="torchrun train.py") for rank in range(3)]
+    training.append(Node(rank=3, command="torchrun train.py", state=NODE_PENDING, changes=starts))
+    return [
+        Project("bert", runs=[Run("1", status=RUN_COMPLETED), Run("2", nodes=training)]),
+        Project(
+            "demo-notebook",
+            runs=[Run("1", nodes=[Node(resource_type="[Notebook] 4vCPU, 16GB Mem")], run_type="NOTEBOOK")],
+        ),
+    ]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulator", description="Simulate CLOVA NSML on loopback.")
+    parser.add_argument(
+        "--environment", type=Path, metavar="FILE", help="write the export lines to FILE once all listens"
+    )
+    parser.add_argument(
+        "--no-ssh", dest="ssh", action="store_false", help="serve the API only, without nodes to log in to"
+    )
+    parser.add_argument(
+        "--pending", type=float, metavar="SECONDS", help="the pending node runs after SECONDS (default: never)"
+    )
+    return parser.parse_args()
+
+
+def _quote(value: str) -> str:
+    """The value in single quotes, for any POSIX shell."""
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+@contextmanager
+def _file(path: Path, text: str) -> Iterator[None]:
+    """A file that is there in full or not at all, and gone at the end."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as draft:
+        draft.write(text)
+    Path(draft.name).replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API itself: four endpoints, behind a gateway that records and checks each request."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, Final, TypeVar
+
+from aiohttp import web
+
+from ._behaviour import Answer, Behaviour, Count
+from ._gateway import Credentials, Refusal, bad_request, check, method_not_allowed, not_found
+from ._world import Project, Run, World
+
+PREFIX: Final = "/nsml/v1"
+DEFAULT_PAGE_SIZE: Final = 10
+
+Item = TypeVar("Item")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Record:
+    """One request as it came in, and the status of its answer once it has one."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    status: int | None = None
+
+
+class Api:
+    """The HTTP side of the service, and what a test may look at or change while it answers."""
+
+    def __init__(self, world: World, behaviour: Behaviour, credentials: Credentials) -> None:
+        self.world = world
+        self.behaviour = behaviour
+        self.credentials = credentials
+        self.requests: list[Record] = []
+        # Called with the number of the request, from 1, before its answer is made.
+        self.before_answer: Callable[[int], None] | None = None
+        self._refresh: Callable[[], Awaitable[None]] | None = None
+        self._prepared: deque[Answer] = deque()
+
+    @property
+    def projects(self) -> list[Project]:
+        """All projects, alive: each request sees them as they are then."""
+        return self.world.projects
+
+    @projects.setter
+    def projects(self, projects: list[Project]) -> None:
+        self.world.projects = projects
+
+    def answer_next(self, answer: Answer, times: int = 1) -> None:
+        """Give the next requests this answer, whatever they ask."""
+        self._prepared.extend([answer] * times)
+
+    def _runner(self) -> web.AppRunner:
+        """The application, not yet set up. Requests still open at the end are dropped, not waited for."""
+        app = web.Application(middlewares=[self._gateway])
+        for path, handler in {
+            "/projects": self._list_projects,
+            "/projects/runs": self._list_runs,
+            "/projects/{project}/runs/{run}": self._show_run,
+            "/projects/{project}/runs/{run}/nodes": self._list_nodes,
+        }.items():
+            app.router.add_get(PREFIX + path, handler, allow_head=False)
+        return web.AppRunner(app, access_log=None, shutdown_timeout=0)
+
+    @web.middleware
+    async def _gateway(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The way in and out of every request, also one for an unknown URL."""
+        record = Record(request.method, request.raw_path, request.headers.copy())
+        self.requests.append(record)
+        number = len(self.requests)
+        await asyncio.sleep(self.behaviour.latency)
+        if self.before_answer:
+            self.before_answer(number)
+        if self._refresh:
+            await self._refresh()
+        response = _response(self._prepared.popleft()) if self._prepared else await self._answer(request, handler)
+        record.status = response.status
+        response.headers.setdefault("Date", formatdate(self._now(), usegmt=True))
+        response.headers.setdefault("x-ncp-trace-id", f"trace-{number}")
+        response.headers.setdefault("x-ncp-apigw-request-id", f"request-{number}")
+        cut = self.behaviour.next_cut()
+        return response if cut is None else await _send_cut(request, response, cut)
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            check(request.method, request.raw_path, request.headers, self.credentials, self._now())
+            if isinstance(request.match_info.http_exception, web.HTTPMethodNotAllowed):
+                raise method_not_allowed()
+            if request.match_info.http_exception:
+                raise not_found()
+            return await handler(request)
+        except Refusal as refusal:
+            return web.json_response(refusal.body, status=refusal.status)
+
+    async def _list_projects(self, request: web.Request) -> web.Response:
+        def row(project: Project) -> Any:
+            return project.row(sum(len(self.world.nodes(project, run)) for run in project.runs))
+
+        return self._listing(request, "projects", self.world.projects, row, self.behaviour.count)
+
+    async def _list_runs(self, request: web.Request) -> web.Response:
+        runs = [(project, run) for project in self.world.projects for run in project.runs]
+        return self._listing(request, "runList", runs, lambda pair: pair[1].row(pair[0]), self.behaviour.runs_count)
+
+    async def _show_run(self, request: web.Request) -> web.Response:
+        project, run = self._find_run(request)
+        return web.json_response(run.detail(project))
+
+    async def _list_nodes(self, request: web.Request) -> web.Response:
+        project, run = self._find_run(request)
+        nodes = self.world.nodes(project, run)
+        return self._listing(request, "nodes", nodes, lambda node: node.row(project, run), self.behaviour.count)
+
+    def _find_run(self, request: web.Request) -> tuple[Project, Run]:
+        found = self.world.run(request.match_info["project"], request.match_info["run"])
+        if not found:
+            raise not_found("Run not found.")
+        return found
+
+    def _listing(
+        self, request: web.Request, name: str, items: Sequence[Item], row: Callable[[Item], Any], count: Count
+    ) -> web.Response:
+        page = _page(items, request.query, self.behaviour)
+        body: dict[str, Any] = {name: [row(item) for item in page]}
+        if count != "absent":
+            body["totalCount"] = count if isinstance(count, int) else len(items if count == "whole" else page)
+        return web.json_response(body)
+
+    def _now(self) -> float:
+        return time.time() + self.behaviour.clock_offset
+
+
+def _page(items: Sequence[Item], query: Mapping[str, str], behaviour: Behaviour) -> Sequence[Item]:
+    """The part of the list that the query asks for, as far as the server honours it."""
+    index = _whole_number(query, "page", behaviour.first_page) - behaviour.first_page
+    asked = _whole_number(query, "pageSize", DEFAULT_PAGE_SIZE)
+    if asked < 1:
+        raise bad_request("pageSize must be 1 or more.")
+    size = behaviour.page_size(asked)
+    last = max(0, (len(items) - 1) // size)
+    if not 0 <= index <= last:
+        outside = behaviour.page_zero if index < 0 else behaviour.past_end
+        if outside == "error":
+            raise bad_request("No such page.")
+        if outside == "empty":
+            return []
+    index = min(max(index, 0), last)
+    return items[index * size : (index + 1) * size]
+
+
+def _whole_number(query: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(query.get(name, default))
+    except ValueError:
+        raise bad_request(f"{name} must be a whole number.") from None
+
+
+def _response(answer: Answer) -> web.Response:
+    headers = {"Content-Type": "application/json", **answer.headers}
+    return web.Response(status=answer.status, body=answer.content, headers=headers)
+
+
+async def _send_cut(request: web.Request, whole: web.StreamResponse, cut: int) -> web.StreamResponse:
+    """Promise the whole body, send its beginning and close the connection."""
+    assert isinstance(whole, web.Response)
+    assert isinstance(whole.body, bytes)
+    part = web.StreamResponse(status=whole.status, headers=whole.headers)
+    part.content_length = len(whole.body)
+    part.force_close()
+    await part.prepare(request)
+    await part.write(whole.body[:cut])
+    return part

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Show the plugin at work on simulated nodes: `make demo`, or `python -m tests.simulator.demo` from the root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import Simulator
+from .__main__ import demonstration
+
+INVENTORY = Path(__file__).with_name("demo.nsml.yml").relative_to(Path.cwd())
+
+
+def main() -> int:
+    """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        # Not below the checkout: the path of a control socket must be short.
+        with (
+            tempfile.TemporaryDirectory(prefix="nsml-demo-") as scratch,
+            Simulator(demonstration(), ssh=True) as simulator,
+        ):
+            _show(simulator, Path(scratch))
+    except KeyboardInterrupt:
+        return 130
+    except subprocess.CalledProcessError as error:
+        return int(error.returncode)
+    return 0
+
+
+def _show(simulator: Simulator, scratch: Path) -> None:
+    collections = scratch / "collections"
+    settings = {
+        **simulator.environment,
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_HOME": str(scratch / "ansible"),
+    }
+    print(f"# CLOVA NSML is simulated at {simulator.url}; nothing leaves this machine.\n")
+    for name, value in settings.items():
+        print(f"$ export {name}={shlex.quote(value)}")
+    run = _Shell(settings)
+    run(f"ansible-galaxy collection install . --collections-path {shlex.quote(str(collections))}")
+    run(f"cat {INVENTORY}")
+    run(f"ansible-inventory -i {INVENTORY} --graph")
+    run(f"ansible-inventory -i {INVENTORY} --host bert-2-0")
+    run(f"ansible -i {INVENTORY} nsml_ready -m ansible.builtin.ping")
+
+
+class _Shell:
+    """Shows a command as a user would type it, and runs it."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        mine = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))
+        }
+        self._environment = {**mine, **settings, "PATH": path}
+
+    def __call__(self, command: str) -> None:
+        print(f"\n$ {command}", flush=True)
+        subprocess.run(shlex.split(command), env=self._environment, check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
