@@ -154,8 +154,22 @@ options:
     elements: str
     default: [project, run, state, rank]
     choices: [project, run, state, rank]
+  wait_timeout:
+    description:
+      - Seconds to wait until the nodes of each chosen run are ready; V(0) is not to wait.
+      - Progress is shown on standard error. A node that has exited, a run that is completed, and the end of the time are errors.
+    type: int
+    default: 0
+  wait_nodes:
+    description: How many ready nodes each run must have. Left out, all that it has, and at least one.
+    type: int
+  wait_interval:
+    description: Seconds between two readings while waiting. O(deadline) holds for each reading, not for the waiting.
+    type: float
+    default: 5
 extends_documentation_fragment:
   - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
 """
 
 EXAMPLES = r"""
@@ -173,6 +187,17 @@ run: latest
 access_key: "{{ lookup('ansible.builtin.env', 'MY_ACCESS_KEY') }}"
 secret_key: "{{ lookup('ansible.builtin.env', 'MY_SECRET_KEY') }}"
 api_key: "{{ lookup('ansible.builtin.env', 'MY_API_KEY') }}"
+
+---
+# Wait up to ten minutes until all nodes of the newest run are ready, and remember them for a minute.
+plugin: navercloud.nsml.nodes
+project: bert
+run: latest
+wait_timeout: 600
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/nsml
+cache_timeout: 60
 
 ---
 # Only nodes that can be reached, named by rank, with a login user and a group for each kind of resource.
@@ -194,14 +219,24 @@ keyed_groups:
     prefix: resource
 """
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
-from ansible_collections.navercloud.nsml.plugins.plugin_utils import _credentials, _layout, _node, _options, _reading
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import (
+    _credentials,
+    _layout,
+    _node,
+    _options,
+    _reading,
+    _snapshot,
+    _waiting,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NsmlError
 
 try:
@@ -218,6 +253,8 @@ else:
 if TYPE_CHECKING:
     from ansible.parsing.dataloader import DataLoader
 
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+
 NAME = "navercloud.nsml.nodes"
 ENDINGS = ("nsml.yml", "nsml.yaml")
 
@@ -228,7 +265,7 @@ TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile",
 EXPRESSION_ERRORS = (AnsibleError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
-class InventoryModule(BaseInventoryPlugin, Constructable):
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """The door: reads the options, has the rooms behind it do the work, and fills the inventory."""
 
     NAME = NAME
@@ -254,7 +291,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         super().parse(inventory, loader, path, cache)
         try:
             options = self._read_options(path)
-            runs = self._read_runs(options)
+            runs = self._runs(options, cache)
             hosts = self._hosts(runs, options)
             layout = _layout.lay_out(hosts, options.group_by, strict=options.strict)
         except NsmlError as error:
@@ -277,12 +314,37 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self.templar.available_variables = self._vars or {}
         return self.templar.template(value)
 
-    def _read_credentials(self) -> _credentials.Credentials:
+    def _given_keys(self) -> dict[str, Any]:
         given = {name: self.get_option(name) for name in ("access_key", "secret_key", "api_key", "profile")}
         if "profile" in self._config:
             # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
             given.update({name: None for name in ("access_key", "secret_key") if name not in self._config})
-        return _credentials.resolve(**given, warn=self.display.warning)
+        return given
+
+    def _runs(self, options: _options.Options, may_use_cache: bool) -> list[_reading.RunRows]:
+        """Return the runs with the rows of their nodes: from the cache, where it may be used, or read now and stored there."""
+        if not self.get_option("cache"):
+            return self._read_runs(options)
+        given = self._given_keys()
+        access_key = _credentials.resolve_access_key(given["access_key"], given["profile"], warn=self.display.warning)
+        key = _snapshot.key(options.api_url, access_key, options.selection)
+        if may_use_cache and (snapshot := self._cached(key, options.patience)):
+            age = max(0.0, time.time() - snapshot.read_at)
+            self.display.v(f"{NAME}: {_count(snapshot.runs)}, from the cache, {age:.0f} s old")
+            return snapshot.runs
+        runs = self._read_runs(options)
+        self._cache[key] = _snapshot.dump(_snapshot.Snapshot(runs, time.time()))
+        return runs
+
+    def _cached(self, key: str, patience: _waiting.Patience) -> _snapshot.Snapshot | None:
+        """Return what the cache holds, None when that cannot be used, or is not yet what the user waits for."""
+        try:
+            snapshot = _snapshot.load(self._cache[key])
+        except (KeyError, AnsibleError):  # nothing stored, it has expired, or its file is damaged
+            return None
+        if snapshot and patience.timeout and not _waiting.are_ready(snapshot.runs, patience):
+            return None
+        return snapshot
 
     def _read_runs(self, options: _options.Options) -> list[_reading.RunRows]:
         # Imported where they are needed: they load requests, which takes longer than all else here.
@@ -291,20 +353,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
 
         transport = Transport(
             options.api_url,
-            self._read_credentials(),
+            _credentials.resolve(**self._given_keys(), warn=self.display.warning),
             timeout=options.timeout,
             retries=options.retries,
             connections=options.concurrency,
             verify=options.verify,
         )
         api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
+
+        def read() -> list[_reading.RunRows]:
+            return _reading.read(api, options.selection, Deadline(options.deadline))
+
+        def status_of(run: Run) -> str | None:
+            return api.status(run, Deadline(options.deadline))
+
+        began = time.monotonic()
         try:
-            runs = _reading.read(api, options.selection, Deadline(options.deadline))
+            runs = _waiting.wait(read, status_of, options.patience, tell=self._tell) if options.patience.timeout else read()
         finally:
             transport.close()
+        seconds = time.monotonic() - began
+        self.display.v(f"{NAME}: {_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
         if not runs:
-            self.display.display(f"{NAME}: no run is {' or '.join(options.selection.runs)}, so there are no hosts", stderr=True)
+            self._tell(f"no run is {' or '.join(options.selection.runs)}, so there are no hosts")
         return runs
+
+    def _tell(self, text: str) -> None:
+        """Say something to a person; standard output stays what it is."""
+        self.display.display(f"{NAME}: {text}", stderr=True)
 
     def _hosts(self, runs: list[_reading.RunRows], options: _options.Options) -> list[_layout.Host]:
         """Return the nodes that stay, each with its variables and the name that it should bear."""
@@ -366,6 +442,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         finally:
             self.inventory = target
         return staged
+
+
+def _count(runs: list[_reading.RunRows]) -> str:
+    return f"nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"
 
 
 def fill(inventory: InventoryData, layout: _layout.Layout) -> None:

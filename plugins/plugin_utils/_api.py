@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _listing
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import Endpoint, parse_page
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, StatusError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import Endpoint, parse_page, run_path
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, RequestError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import NotSettled, Page, Row
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Request
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
 
 if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Transport
 
 _NO_SUCH_PAGE = frozenset({400, 404, 406})
@@ -62,6 +64,15 @@ class Api:
                         "Try again; if it stays so, please report it with this text.",
                     ) from None
         return [results[index] for index in range(len(endpoints))]
+
+    def status(self, run: Run, deadline: Deadline) -> str | None:
+        """Return the status of one run, None where the service does not tell (the answer's shape: documented)."""
+        title = f"run {run.name} of project {run.project_title}"
+        try:
+            body = self._transport.get(Request(title, run_path(run.project_id, run.name)), deadline)
+        except RequestError:
+            return None
+        return text(body.get("status")) if isinstance(body, dict) else None
 
     def _page(self, endpoint: Endpoint, number: int, deadline: Deadline) -> Page | None:
         request = Request(endpoint.what, endpoint.path, {"page": number, "pageSize": self._page_size})

@@ -80,6 +80,19 @@ def resolve(
     return Credentials(str(access_key), str(secret_key), str(api_key))
 
 
+def resolve_access_key(
+    access_key: str | None, profile: str | None, *, warn: Callable[[str], object], configure: str = CONFIGURE
+) -> str:
+    """Return the access key alone, as :func:`resolve` finds it.
+
+    :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
+    """
+    if not access_key:
+        access_key = _read_profile(_home_path(configure), profile, warn).get("ncloud_access_key_id")
+    _check("access_key", access_key, configure)
+    return str(access_key)
+
+
 def _home_path(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
@@ -136,10 +149,12 @@ def _parse(text: str, path: Path) -> configparser.RawConfigParser:
 def _check(name: str, value: str | None, configure: str) -> None:
     """Refuse a credential that is missing, or that no header can carry (its text is never shown)."""
     if not value:
-        file = "" if name == "api_key" else f", and in the file {configure}"
+        file, rule = f", and in the file {configure}", " An access key and its secret key come from one place."
+        if name == "api_key":
+            file = rule = ""
         raise ConfigurationError(
             f"No {name} was found. Looked for the option {name}, in the environment variables {_ENVIRONMENT[name]}{file}."
-            " Set one of them."
+            f" Set one of them.{rule}"
         )
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ConfigurationError(

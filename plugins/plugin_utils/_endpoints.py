@@ -47,11 +47,20 @@ def nodes_of(project: str, run: str, name: str = "") -> Endpoint:
     """
     return Endpoint(
         f"the nodes of run {readable(run)} of project {readable(name or project)}",
-        f"/projects/{_segment(project)}/runs/{_segment(run)}/nodes",
+        f"{run_path(project, run)}/nodes",
         "nodes",
         ("nodeId",),
         ranked=True,
     )
+
+
+def run_path(project: str, run: str) -> str:
+    """Return the path of a run.
+
+    :param project: the project's ID
+    :raises SelectionError: the project or the run cannot be part of a path
+    """
+    return f"/projects/{_segment(project)}/runs/{_segment(run)}"
 
 
 def _segment(name: str) -> str:

@@ -7,6 +7,7 @@
     NsmlError
     ├── ConfigurationError          an option, a credential or a file is missing or wrong
     ├── SelectionError              the project or run that was asked for does not exist, or means several
+    ├── WaitError                   what was waited for did not come, or will not come any more
     ├── NamingError                 two nodes or two groups would share one name, and strict is on
     └── RequestError                one exchange with the service failed
         ├── ConnectionFailed        no connection, or it broke before the answer was whole
@@ -38,6 +39,10 @@ class ConfigurationError(NsmlError):
 
 class SelectionError(NsmlError):
     """The project or run that was asked for does not exist, or a name means several."""
+
+
+class WaitError(NsmlError):
+    """What was waited for did not come in time, or will not come any more."""
 
 
 class NamingError(NsmlError):

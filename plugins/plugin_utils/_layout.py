@@ -56,9 +56,10 @@ def lay_out(hosts: Sequence[Host], group_by: Sequence[str], *, strict: bool) -> 
     """
     warnings: list[str] = []
     ordered = sorted(hosts, key=_order)
-    members = _members(ordered, group_by)
-    named = _named(ordered, {group for group, _value in members}, warnings, strict)
-    return Layout(named, _groups(members, named, warnings, strict), warnings)
+    groups = _grouped(ordered, group_by, warnings, strict)
+    named = _named(ordered, groups.keys(), warnings, strict)
+    members = {group: [named[place].name for place in places] for group, places in groups.items()}
+    return Layout(named, members, warnings)
 
 
 def safe_name(name: str) -> str:
@@ -90,16 +91,21 @@ def _named(hosts: Sequence[Host], groups: Set[str], warnings: list[str], strict:
         warnings.append(f"{text} The node ID was added to each.")
     taken = times.keys() - clashes
     return [
-        replace(host, name=_free_name(host.node, name, taken) if name in clashes else name) for host, name in zip(hosts, wanted)
+        replace(host, name=_name_with_id(host.node, name, taken) if name in clashes else name)
+        for host, name in zip(hosts, wanted)
     ]
 
 
-def _free_name(node: Node, name: str, taken: set[str]) -> str:
-    """Return a name with the node ID in it, and a number where even that is taken, and take it."""
-    base = free = safe_name(f"{name}-{node.id}")
-    number = 2
+def _name_with_id(node: Node, name: str, taken: set[str]) -> str:
+    """Return a name with the node ID in it; what has a dash inside is never reserved, nor a group's."""
+    return _take(f"{name or 'node'}-{safe_name(node.id)}", taken)
+
+
+def _take(name: str, taken: set[str]) -> str:
+    """Return a name, with a number where it is taken, and take it."""
+    free, number = name, 2
     while free in taken:
-        free, number = f"{base}-{number}", number + 1
+        free, number = f"{name}_{number}", number + 1
     taken.add(free)
     return free
 
@@ -113,18 +119,19 @@ def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, 
     return members
 
 
-def _groups(
-    members: Mapping[tuple[str, Hashable], list[int]], hosts: Sequence[Host], warnings: list[str], strict: bool
-) -> dict[str, list[str]]:
+def _grouped(hosts: Sequence[Host], group_by: Sequence[str], warnings: list[str], strict: bool) -> dict[str, list[int]]:
+    """Return the places of its hosts for each group's name; two values never share one."""
+    members = _members(hosts, group_by)
     times = Counter(group for group, _value in members)
-    clashes = sorted(group for group, count in times.items() if count > 1)
+    clashes = {group for group, count in times.items() if count > 1}
     if clashes:
-        text = f"Group names that different values fall into: {', '.join(clashes)}."
+        text = f"Group names that different values fall into: {', '.join(sorted(clashes))}."
         if strict:
             raise NamingError(f"{text} Leave that kind out of group_by, or switch strict off to have a hash added.")
         warnings.append(f"{text} A hash of its value was added to each.")
+    taken = times.keys() - clashes
     return {
-        f"{group}_{_fingerprint(value)}" if times[group] > 1 else group: [hosts[place].name for place in places]
+        _take(f"{group}_{_fingerprint(value)}", taken) if group in clashes else group: places
         for (group, value), places in members.items()
     }
 

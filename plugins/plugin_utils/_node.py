@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
     fields = {_variable(prefix, key): _printable(value) for key, value in _respelled(node.row).items()}
     fields.update(
         {
-            f"{prefix}name": node.name,
+            f"{prefix}name": _printable(node.name),
             f"{prefix}world_size": node.world_size,
             f"{prefix}ready": node.ready,
         }
@@ -139,16 +140,23 @@ def _respelled(row: Mapping[str, Any]) -> Mapping[str, Any]:
 @lru_cache(maxsize=4096)
 def _variable(prefix: str, key: str) -> str:
     """Return the variable's name of a field: in snake case, with harmless characters."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
     return prefix + re.sub(r"[^a-z0-9_]", "_", words)
 
 
 def _printable(value: Any, depth: int = 0) -> Any:
-    """Return a value as sent, but for what is nested too deep to be used."""
+    """Return a value as sent, but for what Ansible cannot print, or does not guard."""
     if isinstance(value, (list, dict)):
         if depth >= _DEEPEST:
             return "(nested too deep)"
         if isinstance(value, dict):
-            return {key: _printable(item, depth + 1) for key, item in value.items()}
+            return {_harmless_key(key): _printable(item, depth + 1) for key, item in value.items()}
         return [_printable(item, depth + 1) for item in value]
-    return value
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()  # half a surrogate pair is no text
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _harmless_key(key: str) -> str:
+    """Return a key of a nested object without what begins a template: up to 2.18 Ansible guards values, but not keys."""
+    return re.sub(r"[{#]", "_", str(_printable(key)))

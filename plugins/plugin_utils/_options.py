@@ -19,6 +19,7 @@ from typing import Any
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection, parse_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Options:
     hostnames: tuple[str, ...]
     hostvars_prefix: str
     group_by: tuple[str, ...]
+    patience: Patience
     strict: bool
 
 
@@ -62,6 +64,11 @@ def check(values: Mapping[str, Any]) -> Options:
         hostnames=_texts("hostnames", values["hostnames"]),
         hostvars_prefix=values["hostvars_prefix"],
         group_by=_texts("group_by", values["group_by"]),
+        patience=Patience(
+            timeout=_at_least("wait_timeout", values["wait_timeout"], 0),
+            interval=_seconds("wait_interval", values["wait_interval"]),
+            nodes=None if values["wait_nodes"] is None else _at_least("wait_nodes", values["wait_nodes"], 1),
+        ),
         strict=values["strict"],
     )
 

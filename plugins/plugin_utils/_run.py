@@ -10,6 +10,10 @@ import math
 import re
 from dataclasses import dataclass
 
+# Example only; the set of states is open.
+IN_PROGRESS = "RUN_STATE_IN_PROGRESS"
+COMPLETED = "RUN_STATE_COMPLETED"
+
 
 @dataclass(frozen=True)
 class Run:

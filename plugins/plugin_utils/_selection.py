@@ -20,13 +20,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, SelectionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import IN_PROGRESS, Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
 
 ACTIVE, ALL, LATEST = "active", "all", "latest"
 KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
-
-_IN_PROGRESS = "RUN_STATE_IN_PROGRESS"
 
 # Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
 _ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
@@ -138,7 +136,7 @@ def choose(selection: Selection, projects: Sequence[Project] | None, runs: Seque
         for run in mine
         if run.name in selection.names
         or ALL in selection.runs
-        or (ACTIVE in selection.runs and run.status == _IN_PROGRESS)
+        or (ACTIVE in selection.runs and run.status == IN_PROGRESS)
         or (LATEST in selection.runs and run is newest[run.project_id])
     ]
     return _in_order(chosen)

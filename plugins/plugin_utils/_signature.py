@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
     from requests import PreparedRequest
+
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
 
 
 def sign(method: str, path: str, timestamp: str, access_key: str, secret_key: str) -> str:

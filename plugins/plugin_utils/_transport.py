@@ -17,6 +17,7 @@ import math
 import random
 import re
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -52,7 +53,7 @@ except ImportError:
 else:
     HAS_REQUESTS = True
     # Its warnings quote headers that it cannot parse, which may hold a key, and go to Ansible's log file.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
@@ -106,7 +107,7 @@ class Request:
 
 
 class Transport:
-    """Sends requests and returns the JSON of their answers.
+    """Sends requests, counts them as ``requests_made``, and returns the JSON of their answers.
 
     :param url: the API's URL, with its service prefix
     :param timeout: seconds for one attempt, from looking up the name to the last byte
@@ -143,6 +144,8 @@ class Transport:
         self._now = now
         self._sleep = sleep
         self._rand = rand
+        self._count = threading.Lock()
+        self.requests_made = 0
         self._session = requests.Session()
         self._session.auth = SignatureV2(credentials, now)
         # Loopback in plain http never goes through a proxy, which would carry the keys off this machine.
@@ -183,6 +186,8 @@ class Transport:
     def _attempt(self, request: Request, deadline: Deadline) -> Any:
         seconds = min(self._timeout, deadline.remaining())
         if seconds > 0:
+            with self._count:
+                self.requests_made += 1
             try:
                 return _threads.start(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
             except FutureTimeout:
@@ -213,7 +218,7 @@ class Transport:
     def _send(self, url: str, seconds: float) -> requests.Response:
         """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
         session = self._session
-        settings = session.merge_environment_settings(url, {}, True, self._verify, None)
+        settings: Mapping[str, Any] = session.merge_environment_settings(url, {}, True, self._verify, None)
         prepared = session.prepare_request(requests.Request("GET", url))
         return session.get_adapter(url).send(prepared, timeout=seconds, **settings)
 
@@ -261,7 +266,7 @@ class Transport:
         if _may_be_cut(response, text):
             problem = f'{heading}: the answer breaks off, or is no JSON: "{words}".'
             return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
-        problem = f'{heading}: the answer is no JSON: "{words}".'
+        problem = f'{heading}: the answer is no JSON that can be used: "{words}".'
         advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
         return self._error(ResponseError, request, problem, advice)
 
@@ -361,7 +366,7 @@ def _heading(response: requests.Response) -> str:
 def _may_be_cut(response: requests.Response, text: str) -> bool:
     """Say whether the connection may have ended within a body whose end only the connection's end marks."""
     framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
-    return not framed and text.lstrip().startswith(("{", "["))
+    return not framed and text.lstrip()[:1] in ("", "{", "[")
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -18,8 +18,9 @@ def text(value: object) -> str | None:
 
 def integer(value: object) -> int | None:
     """Return a whole number, also one that was sent as text or as 3.0; None for all else."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
-        return int(value)
+    if isinstance(value, str):
+        digits = value.strip()  # int() strips fewer kinds of blanks
+        return int(digits) if re.fullmatch(r"-?[0-9]{1,18}", digits) else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None

@@ -116,7 +116,7 @@ def sshd(directory: Path) -> Iterator[int]:
         "PermitRootLogin": "prohibit-password",
         "Subsystem": "sftp internal-sftp",
     }
-    command = [SSHD, "-D", "-e", "-f", "/dev/null", "-h", directory / "host", "-p", str(port)]
+    command = [str(SSHD), "-D", "-e", "-f", "/dev/null", "-h", str(directory / "host"), "-p", str(port)]
     command += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
     with (directory / "log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log) as server:
         try:

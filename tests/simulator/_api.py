@@ -22,6 +22,8 @@ from ._world import Project, Run, World
 
 PREFIX: Final = "/nsml/v1"
 DEFAULT_PAGE_SIZE: Final = 10
+# Nobody waits for open requests at the end; 0 would mean forever.
+SHUTDOWN_SECONDS: Final = 0.1
 
 Item = TypeVar("Item")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -64,7 +66,7 @@ class Api:
         self._prepared.extend([answer] * times)
 
     def _runner(self) -> web.AppRunner:
-        """The application, not yet set up. Requests still open at the end are dropped, not waited for."""
+        """The application, not yet set up."""
         app = web.Application(middlewares=[self._gateway])
         for path, handler in {
             "/projects": self._list_projects,
@@ -73,7 +75,7 @@ class Api:
             "/projects/{project}/runs/{run}/nodes": self._list_nodes,
         }.items():
             app.router.add_get(PREFIX + path, handler, allow_head=False)
-        return web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        return web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
 
     @web.middleware
     async def _gateway(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -382,6 +382,7 @@ def test_tls_is_served_with_the_given_context(tmp_path: Path) -> None:
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with Simulator([], ssl_context=context) as sim, requests.Session() as session:
+        session.trust_env = False
         session.verify = str(tmp_path / "ca.pem")
         assert sim.url.startswith("https://127.0.0.1:")
         assert ask(sim, "/projects", session=session).status_code == 200
@@ -537,18 +538,19 @@ def test_port_given_by_the_test_is_left_alone() -> None:
 def test_nothing_is_left_behind() -> None:
     with Simulator(bert(Node()), ssh=True) as sim:
         node = sim.projects[0].runs[0].nodes[0]
-        folder = Path(sim.environment["ANSIBLE_PRIVATE_KEY_FILE"]).parent
-        assert Path(sim.environment["ANSIBLE_PRIVATE_KEY_FILE"]).stat().st_mode & 0o777 == 0o600
+        key = Path(sim.environment["ANSIBLE_PRIVATE_KEY_FILE"])
+        assert key.stat().st_mode & 0o777 == 0o600
         daemon = ssh(sim, node, "setsid sleep 600 >/dev/null 2>&1 </dev/null & echo $!").stdout.strip()
-        with subprocess.Popen([*openssh(sim, node), "echo $$; sleep 600"], stdout=subprocess.PIPE, text=True) as client:
-            assert client.stdout
-            foreground = client.stdout.readline().strip()
-            assert not gone(daemon)
-            assert not gone(foreground)
-            sim.__exit__(None, None, None)
-            client.wait(PATIENCE)
-    until(lambda: gone(daemon) and gone(foreground))
-    assert not folder.exists()
+        client = subprocess.Popen([*openssh(sim, node), "echo $$; sleep 600"], stdout=subprocess.PIPE, text=True)
+        assert client.stdout
+        foreground = client.stdout.readline().strip()
+        assert not gone(daemon)
+        assert not gone(foreground)
+    with client:
+        assert client.wait(PATIENCE) == 255
+    assert gone(daemon)
+    assert gone(foreground)
+    assert not key.parent.exists()
 
 
 def test_command_ends_when_its_client_leaves(cluster: Simulator, node: Node) -> None:

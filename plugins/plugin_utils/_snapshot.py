@@ -1,0 +1,73 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the cache holds: the runs and the API's own rows as plain JSON, and when they were read.
+
+They are kept as one JSON text. Ansible's cache plugins bring a text back as it was on every version, while in nested values some
+keys are taken for marks of Ansible's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+
+# Part of the key: what another version wrote is never misread.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One reading of the service.
+
+    :param read_at: seconds since the epoch
+    """
+
+    runs: list[RunRows]
+    read_at: float
+
+
+def key(api_url: str, access_key: str, selection: Selection) -> str:
+    """Return the cache's key for all that decides what is read; nothing can be read out of it."""
+    parts = [_VERSION, api_url.rstrip("/"), access_key, selection.project, sorted(selection.runs)]
+    return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+
+
+def dump(snapshot: Snapshot) -> str:
+    """Return the snapshot as JSON."""
+    runs = [{"run": asdict(found.run), "rows": found.rows} for found in snapshot.runs]
+    return json.dumps({"version": _VERSION, "read_at": snapshot.read_at, "runs": runs})
+
+
+def load(value: object) -> Snapshot | None:
+    """Return what :func:`dump` wrote, or None for anything else: a cache that is damaged is no more than a miss."""
+    try:
+        content = json.loads(value) if isinstance(value, str) else {}
+        if content["version"] != _VERSION:
+            return None
+        runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
+        return Snapshot(runs, float(content["read_at"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _run(value: dict[str, str | None]) -> Run:
+    run = Run(**value)  # type: ignore[arg-type]
+    if not all(isinstance(part, str) for part in (run.project_id, run.name, run.project_name or "", run.status or "")):
+        raise TypeError
+    return run
+
+
+def _rows(rows: Sequence[Row]) -> list[Row]:
+    if not all(isinstance(row, dict) and text(row["nodeId"]) for row in rows):
+        raise TypeError
+    return list(rows)

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service in memory that lists rows by pages, in every way that the API's pages leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, read
+
+Move = Callable[["list[Entry]"], object]
+
+
+class PageOneRefused(Exception):
+    """Page 1 was refused, which ends a reading with the service's own error."""
+
+
+@dataclass
+class FakeService:
+    """A list, and how it is served.
+
+    :param cap: the most rows on a page, whatever is asked for
+    :param fixed: the rows on every page, whatever is asked for
+    :param count: what ``totalCount`` says: the whole, this page's rows, nothing, or always this number
+    :param past_end: what is on a page after the last: nothing, a refusal, or the last page again
+    :param page_zero: what is on page 0 of a service that counts from 1; ``fails`` is a 500
+    :param moves: what happens to the list just before the answer to the n-th request, from 1
+    :param backwards: pages that are asked for side by side are answered from the last to the first
+
+    ``held`` are the sets that it held, one after the other; ``asked`` are the pages that it was asked for.
+    """
+
+    entries: list[Entry]
+    cap: int | None = None
+    fixed: int | None = None
+    base: Literal[0, 1] = 1
+    count: Literal["whole", "page", "absent"] | int = "whole"
+    past_end: Literal["empty", "refused", "last"] = "empty"
+    page_zero: Literal["empty", "refused", "first", "fails"] = "empty"
+    moves: Mapping[int, Move] = field(default_factory=dict)
+    backwards: bool = False
+    asked: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.entries = list(self.entries)
+        self.held = [ids(self.entries)]
+
+    def page_size(self, asked: int) -> int:
+        """Return the page size that is honoured."""
+        return self.fixed or min(asked, self.cap or asked)
+
+    def answer(self, number: int, asked: int) -> Page | None:
+        """Return a page; None where the service fails to answer.
+
+        :raises PageOneRefused: it is page 1, and refused
+        """
+        self.asked.append(number)
+        if move := self.moves.get(len(self.asked)):
+            move(self.entries)
+            self.held.append(ids(self.entries))
+        size = self.page_size(asked)
+        last = max(0, (len(self.entries) - 1) // size)
+        index = number - self.base
+        if not 0 <= index <= last:
+            outside = self.page_zero if index < 0 else self.past_end
+            if outside == "fails":
+                return None
+            if outside == "refused":
+                if number == 1:
+                    raise PageOneRefused
+                return Page((), None)
+            if outside == "empty":
+                return self._page([])
+        index = min(max(index, 0), last)
+        return self._page(self.entries[index * size : (index + 1) * size])
+
+    def _page(self, entries: Sequence[Entry]) -> Page:
+        if isinstance(self.count, int):
+            return Page(entries, self.count)
+        return Page(entries, {"whole": len(self.entries), "page": len(entries), "absent": None}[self.count])
+
+
+def read_all(service: FakeService, size: int) -> frozenset[object]:
+    """Read the whole list, asking for pages of this size, and return the rows' IDs, each of which came once."""
+    reading = read(size)
+    numbers = next(reading)
+    while True:
+        order = sorted(numbers, reverse=service.backwards)
+        pages = {number: service.answer(number, size) for number in order}
+        try:
+            numbers = reading.send([pages[number] for number in numbers])
+        except StopIteration as finished:
+            rows = [row["id"] for row in finished.value]
+            assert len(rows) == len(set(rows))
+            return frozenset(rows)
+
+
+def ids(entries: Iterable[Entry]) -> frozenset[object]:
+    """Return what tells the rows apart."""
+    return frozenset(entry.id for entry in entries)
+
+
+def entry(name: str, rank: int | None = None) -> Entry:
+    """Return a row."""
+    return Entry(name, {"id": name}, rank)
+
+
+def entries(ranks: Iterable[int | None]) -> list[Entry]:
+    """Return rows of these ranks."""
+    return [entry(f"node-{place}", rank) for place, rank in enumerate(ranks)]
+
+
+def whole(length: int) -> list[Entry]:
+    """Return rows of ranks 0, 1, 2, ..."""
+    return entries(range(length))
+
+
+def unranked(length: int) -> list[Entry]:
+    """Return rows without ranks."""
+    return entries([None] * length)

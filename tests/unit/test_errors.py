@@ -1,0 +1,41 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tree of errors and their text."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError, StatusError
+
+CLASSES = {name: kind for name, kind in vars(_errors).items() if inspect.isclass(kind)}
+
+
+def drawn() -> dict[str, str]:
+    """Return each class of the drawing in the docstring with its parent."""
+    parents, found = [], {}
+    for line in str(_errors.__doc__).splitlines():
+        name, depth = line.lstrip(" │├└─").partition(" ")[0], len(line) - len(line.lstrip(" │├└─"))
+        if name in CLASSES:
+            parents = [(indent, parent) for indent, parent in parents if indent < depth]
+            found[name] = parents[-1][1] if parents else "Exception"
+            parents.append((depth, name))
+    return found
+
+
+def test_the_tree_is_as_it_is_drawn() -> None:
+    assert drawn() == {name: kind.__bases__[0].__name__ for name, kind in CLASSES.items()}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES.values() if issubclass(kind, RequestError)])
+def test_the_text_of_every_request_error_says_what_where_how_and_what_to_do(kind: type[RequestError]) -> None:
+    more = {"status": 500} if issubclass(kind, StatusError) else {}
+    error = kind("the nodes", "GET /x", "it broke.", "Mend it.", **more)
+    assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it."
+    error.note = "Tried 2 times."
+    assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it. Tried 2 times."

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options, checked. That Ansible reads them so is tested in test_nodes.py."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.navercloud.nsml.plugins.inventory import nodes
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
+
+DEFAULTS: dict[str, Any] = {
+    "strict": False,
+    **{name: option.get("default") for name, option in yaml.safe_load(nodes.DOCUMENTATION)["options"].items()},
+}
+
+
+def check(**changes: Any) -> Options:
+    return _options.check({**DEFAULTS, **changes})
+
+
+@pytest.mark.parametrize(
+    ("run", "runs"),
+    [
+        (2, ("2",)),
+        ("2", ("2",)),
+        ([1, "2"], ("1", "2")),
+        ("latest, 2", ("latest", "2")),
+        (["1,2", 2], ("1", "2")),
+        ("active", ("active",)),
+    ],
+)
+def test_a_run_is_one_or_a_list_of_names_or_numbers(run: Any, runs: tuple[str, ...]) -> None:
+    assert check(run=run).selection == Selection(None, runs)
+
+
+@pytest.mark.parametrize("run", [None, True, 2.0, {}, {"a": 1}, [None], [[1]], [], "", " ", "1,,2", "..", [True]])
+def test_a_run_of_another_kind_is_refused(run: Any) -> None:
+    with pytest.raises(ConfigurationError, match="^run |run '"):
+        check(run=run)
+
+
+@pytest.mark.parametrize(("project", "chosen"), [("bert", "bert"), ("", None), (None, None)])
+def test_a_project_left_empty_is_every_project(project: str | None, chosen: str | None) -> None:
+    assert check(project=project).selection.project == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("page_size", 0),
+        ("concurrency", 0),
+        ("retries", -1),
+        ("timeout", 0.0),
+        ("timeout", math.nan),
+        ("timeout", math.inf),
+        ("deadline", -1.0),
+        ("hostvars_prefix", "a-b"),
+        ("states", [1]),
+        ("states", [None]),
+        ("filters", [True]),
+        ("hostnames", [["x"]]),
+        ("group_by", [{}]),
+        ("ca_path", "/does/not/exist"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_options_name(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} "):
+        check(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("page_size", 1), ("concurrency", 1), ("retries", 0), ("timeout", 0.1)])
+def test_the_least_value_is_taken(name: str, value: Any) -> None:
+    assert getattr(check(**{name: value}), name) == value
+
+
+def test_states_mean_the_same_with_and_without_the_services_prefix() -> None:
+    assert check(states=["NODE_STATE_RUNNING", "Pending", ""]).states == {"running", "pending"}
+
+
+def test_certificates_are_verified_by_default() -> None:
+    assert check().verify is True
+
+
+def test_a_ca_path_takes_the_place_of_the_usual_cas(tmp_path: Path) -> None:
+    assert check(ca_path=str(tmp_path)).verify == str(tmp_path)
+
+
+def test_certificates_that_are_not_verified_need_no_ca_path() -> None:
+    assert check(validate_certs=False, ca_path="/does/not/exist").verify is False
+
+
+@pytest.mark.parametrize(("given", "nearest"), [("projct", "'project'"), ("hostname", "'hostnames'"), ("Run", "'run'")])
+def test_a_wrong_name_is_refused_with_the_nearest_one(given: str, nearest: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"There is no option '{given}'. Did you mean {nearest}"):
+        _options.check_names(["run", given], DEFAULTS)
+
+
+@pytest.mark.parametrize("given", ["zzz", 5, None])
+def test_a_name_that_is_near_to_none_is_refused_too(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"There is no option '{given}'. See"):
+        _options.check_names([given], DEFAULTS)
+
+
+def test_right_names_are_taken() -> None:
+    _options.check_names(DEFAULTS, DEFAULTS)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Work side by side, on threads that never hold the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side, start
+
+
+class Failure(Exception):
+    pass
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4, 50])
+@pytest.mark.parametrize("count", [0, 1, 2, 30])
+def test_results_keep_the_order_of_the_items(workers: int, count: int) -> None:
+    assert side_by_side(lambda item: item * 10, range(count), workers) == [item * 10 for item in range(count)]
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_as_many_as_there_are_workers_are_under_way_and_no_more(workers: int) -> None:
+    all_there = threading.Barrier(workers, timeout=5)
+    lock = threading.Lock()
+    running: set[int] = set()
+    most = 0
+
+    def work(item: int) -> None:
+        nonlocal most
+        with lock:
+            running.add(item)
+            most = max(most, len(running))
+        all_there.wait()  # breaks when fewer run at once
+        with lock:
+            running.remove(item)
+
+    side_by_side(work, range(workers * 5), workers)
+    assert most == workers
+
+
+def test_the_earliest_items_error_is_raised_though_a_later_one_failed_first() -> None:
+    later_failed = threading.Event()
+
+    def work(item: int) -> None:
+        if item == 0:
+            assert later_failed.wait(5)
+        else:
+            later_failed.set()
+        raise Failure(item)
+
+    with pytest.raises(Failure) as caught:
+        side_by_side(work, [0, 1], 2)
+    assert caught.value.args == (0,)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) -> None:
+    begun, ended = [], []
+    failed = threading.Event()
+
+    def work(item: int) -> None:
+        begun.append(item)
+        if item == workers - 1:
+            failed.set()
+            raise Failure
+        assert failed.wait(5)
+        limit = time.monotonic() + 0.5
+        while threading.active_count() > before + 1 and time.monotonic() < limit:
+            pass  # the thread that failed is still on its way out
+        ended.append(item)
+
+    before = threading.active_count()
+    with pytest.raises(Failure):
+        side_by_side(work, range(100), workers)
+    assert sorted(begun) == list(range(workers))
+    assert ended == list(range(workers - 1))
+
+
+def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
+    assert start(lambda: threading.current_thread().daemon, "x").result(5) is True
+
+    def fail() -> None:
+        raise Failure
+
+    with pytest.raises(Failure):
+        start(fail, "x").result(5)

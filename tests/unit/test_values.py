@@ -1,0 +1,55 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of the API that may be of another type than documented."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+from hypothesis import given
+from hypothesis import strategies as st
+
+JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("2", "2"), (2, "2"), (0, "0"), (-1, "-1"), (" ", " "), ("노드", "노드"), ("{{ x }}", "{{ x }}")],
+)
+def test_a_text_or_a_whole_number_names_something(value: object, expected: str) -> None:
+    assert text(value) == expected
+
+
+@pytest.mark.parametrize("value", ["", None, True, False, 2.0, math.nan, [], ["2"], {}, {"a": "b"}])
+def test_all_else_names_nothing(value: object) -> None:
+    assert text(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, 0), (-1, -1), (3.0, 3), ("3", 3), (" 3\n", 3), ("-3", -3), ("007", 7), (10**18 - 1, 10**18 - 1), ("\x1c5", 5)],
+)
+def test_a_whole_number_is_one_however_it_was_sent(value: object, expected: int) -> None:
+    number = integer(value)
+
+    assert (number, type(number)) == (expected, int)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "x", "3.0", "1_0", "+3", "0x10", "٣", "9" * 19, 10**18, -(10**18), 1e300, 3.5, math.nan, math.inf, None, True, [3], {}],
+)
+def test_all_else_is_no_number(value: object) -> None:
+    assert integer(value) is None
+
+
+@given(JSON_SCALARS | st.lists(JSON_SCALARS) | st.dictionaries(st.text(), JSON_SCALARS))
+def test_every_value_is_survived(value: object) -> None:
+    number = integer(value)
+
+    assert number is None or (type(number) is int and abs(number) < 10**18)
+    assert text(value) is None or text(value) in (value, str(value))

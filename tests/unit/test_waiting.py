@@ -1,0 +1,186 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting, on a clock that only sleep moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors, _waiting
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
+
+Step = "list[RunRows] | _errors.NsmlError"
+
+PENDING, RUNNING, FAILED = "NODE_STATE_PENDING", "NODE_STATE_RUNNING", "NODE_STATE_FAILED"
+SERVER_FAULT = _errors.ServerError("the nodes", "GET /nodes", "HTTP 503.", "Try again.", status=503)
+
+
+def run(*states: str, name: str = "2", status: str | None = IN_PROGRESS, **fields: Any) -> RunRows:
+    """Return a run whose nodes are in these states."""
+    rows = []
+    for rank, state in enumerate(states):
+        place = {"host": "10.0.0.1", "sshPort": 15001 + rank} if state == RUNNING else {}
+        exit_code = 1 if state == FAILED else -1
+        rows.append({"nodeId": f"node{rank}", "rank": rank, "state": state, "exitCode": exit_code, **place, **fields})
+    return RunRows(Run("p1", name, "bert", status), rows)
+
+
+@dataclass
+class Service:
+    """Gives one reading after another, the last one for ever, and has the clock that waiting looks at."""
+
+    steps: Sequence[Any]
+    status: str | None = None
+    now: float = 1000.0
+    readings: int = 0
+    told: list[str] = field(default_factory=list)
+    asked: list[Run] = field(default_factory=list)
+
+    def read(self) -> list[RunRows]:
+        step = self.steps[min(self.readings, len(self.steps) - 1)]
+        self.readings += 1
+        if isinstance(step, _errors.NsmlError):
+            raise step
+        return list(step)
+
+    def status_of(self, asked: Run) -> str | None:
+        self.asked.append(asked)
+        return self.status
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wait(self, timeout: int = 60, nodes: int | None = None) -> list[RunRows]:
+        return _waiting.wait(
+            self.read,
+            self.status_of,
+            Patience(timeout, 5.0, nodes),
+            tell=self.told.append,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+
+def test_what_is_ready_is_not_waited_for() -> None:
+    service = Service([[run(RUNNING, RUNNING)]])
+    assert service.wait() == [run(RUNNING, RUNNING)]
+    assert (service.readings, service.told, service.now) == (1, [], 1000.0)
+
+
+def test_progress_is_told_only_when_something_changes() -> None:
+    service = Service([[run(RUNNING, PENDING)], [run(RUNNING, PENDING)], [run(PENDING, PENDING)], [run(RUNNING, RUNNING)]])
+    service.wait()
+    assert service.told == [
+        "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)",
+        "bert run 2: 0 of 2 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (NODE_STATE_PENDING)",
+    ]
+    assert service.now == 1015.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "nodes"),
+    [
+        ([[run()], [run(RUNNING)]], None),
+        ([[run(RUNNING)], [run(RUNNING, RUNNING)]], 2),
+        ([[run(RUNNING, PENDING, PENDING)], [run(RUNNING, RUNNING, PENDING)]], 2),
+        ([[], [run(RUNNING)]], None),
+        ([[run(RUNNING), run(PENDING, name="3")], [run(RUNNING), run(RUNNING, name="3")]], None),
+        ([[run(RUNNING, host=None)], [run(RUNNING)]], None),
+    ],
+    ids=["no node yet", "too few nodes", "as many as wanted", "no run yet", "each run", "running without an address"],
+)
+def test_the_second_reading_is_enough(steps: list[list[RunRows]], nodes: int | None) -> None:
+    service = Service(steps)
+    assert service.wait(nodes=nodes) == steps[1]
+    assert service.readings == 2
+
+
+def test_time_over_names_who_is_missing_and_in_what_state() -> None:
+    service = Service([[run(RUNNING, PENDING)]])
+    with pytest.raises(_errors.WaitError) as caught:
+        service.wait(timeout=12)
+    assert "Waited 12 s (wait_timeout)" in str(caught.value)
+    assert "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
+    assert service.readings == 3
+    assert service.now <= 1012.0
+
+
+def test_many_missing_nodes_are_named_only_in_part() -> None:
+    with pytest.raises(_errors.WaitError, match="rank 9 .* and 90 more"):
+        Service([[run(*[PENDING] * 100)]]).wait(timeout=1)
+
+
+def test_nothing_chosen_until_the_end_is_an_error() -> None:
+    with pytest.raises(_errors.WaitError, match="no run fits yet"):
+        Service([[]]).wait(timeout=1)
+
+
+def test_a_node_that_has_exited_is_an_error_at_once() -> None:
+    service = Service([[run(RUNNING, FAILED)]])
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*rank 1 \(exit code 1\) ended"):
+        service.wait()
+    assert service.now == 1000.0
+
+
+def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
+    service = Service([[run(FAILED, RUNNING, PENDING)], [run(FAILED, RUNNING, RUNNING)]])
+    assert service.wait(nodes=2) == [run(FAILED, RUNNING, RUNNING)]
+
+
+def test_a_completed_run_is_an_error_at_once() -> None:
+    with pytest.raises(_errors.WaitError, match="bert run 2: .*completed"):
+        Service([[run(PENDING, status=COMPLETED)]]).wait()
+
+
+def test_the_status_of_a_run_that_was_not_looked_up_is_asked_for() -> None:
+    service = Service([[run(PENDING, status=None)]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match="completed"):
+        service.wait()
+    assert [asked.name for asked in service.asked] == ["2"]
+
+
+def test_a_fault_that_may_pass_does_not_end_the_waiting() -> None:
+    service = Service([SERVER_FAULT, SERVER_FAULT, [run(RUNNING)]])
+    assert service.wait() == [run(RUNNING)]
+    assert len(service.told) == 1
+    assert "HTTP 503" in service.told[0]
+
+
+def test_a_fault_that_is_still_there_at_the_end_is_the_error() -> None:
+    with pytest.raises(_errors.ServerError):
+        Service([SERVER_FAULT]).wait(timeout=9)
+
+
+@pytest.mark.parametrize(
+    "kind", [_errors.AuthenticationError, _errors.PermissionDenied, _errors.NotFoundError, _errors.QuotaError]
+)
+def test_a_fault_that_lasts_ends_the_waiting(kind: type[_errors.StatusError]) -> None:
+    service = Service([kind("the nodes", "GET /nodes", "refused.", "Mend it.", status=401)])
+    with pytest.raises(kind):
+        service.wait()
+    assert service.readings == 1
+
+
+def test_a_selection_that_does_not_exist_ends_the_waiting() -> None:
+    with pytest.raises(_errors.SelectionError):
+        Service([_errors.SelectionError("There is no run '9'.")]).wait()
+
+
+def test_words_of_the_service_are_shown_without_control_characters() -> None:
+    service = Service([[run("NODE\x1b[31m_STATE")], [run(RUNNING)]])
+    service.wait()
+    assert "\x1b" not in service.told[0]
+
+
+def test_a_newer_run_that_appears_is_followed() -> None:
+    service = Service([[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]])
+    assert service.wait()[0].run.name == "3"
+    assert [text.partition(":")[0] for text in service.told] == ["bert run 2", "bert run 3"]
