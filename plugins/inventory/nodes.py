@@ -340,7 +340,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Return what the cache holds, None when that cannot be used, or is not yet what the user waits for."""
         try:
             snapshot = _snapshot.load(self._cache[key])
-        except (KeyError, AnsibleError):  # nothing stored, it has expired, or its file is damaged
+        except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
             return None
         if snapshot and patience.timeout and not _waiting.are_ready(snapshot.runs, patience):
             return None

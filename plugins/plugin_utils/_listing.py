@@ -16,7 +16,7 @@ page 1 is unfilled, and its count agrees                   the end of the list
 the count says more than was found                         the further pages, side by side, as many as the count needs
 the last page may be full: it has as many rows as asked    one page more, which settles where the list ends and what the count
 for, as the fullest page, or alone a multiple of ten       means
-page 1 is unfilled, but its count is absent or wrong       one page more likewise
+page 1 is unfilled, but its count does not agree           one page more likewise
 a page that is empty, refused, or brings no new row        the end of the list
 ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
 anything else                                              page 0, for a service that counts from 0
@@ -38,9 +38,13 @@ anything else, or the service failed to answer page 0      another sweep; comple
 Ranks that start at 0 and rise by 1 are documented. Where they do not (a restarted rank, or a list without ranks), that costs
 requests, never rows.
 
-Two things cannot be told from outside. A service that counts from 0, whose count is the page's, and whose second page holds just
-ranks 0 to n-1 answers page 1 as a run of n nodes does: the lowest ranks are taken to come first. And a list that never rests may
-look the same twice and yet have been different at every moment between: what is proven is that each row was there in both sweeps.
+What no reading of that many requests can tell:
+
+- A service that counts from 0, whose count is no count of the whole, and whose second page holds just ranks 0 to n-1, answers page
+  1 as a run of n nodes does. The lowest ranks are taken to come first.
+- Rows that are all replaced by others of the same ranks, between two pages of one sweep, leave no trace in it.
+- A list that never rests may look the same twice and yet have been another in between. What is proven is that each row was there
+  in both sweeps.
 """
 
 from __future__ import annotations
@@ -169,6 +173,8 @@ class _Sweep:
 
     def _further_pages(self) -> list[int]:
         last = max(self._pages)
+        if last == 1 and not self._may_be_full(self._rows(1)):
+            return [2]  # page 1 may be the short last one of a service that counts from 0: its length is no measure
         # One more than the count needs when the last page will be full.
         needed = (self._whole_count() or 0) // self._fullest() + 1
         upto = min(max(needed, last + 1), last + _PAGES_AHEAD)

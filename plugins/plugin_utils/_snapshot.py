@@ -62,7 +62,8 @@ def load(value: object) -> Snapshot | None:
 
 def _run(value: dict[str, str | None]) -> Run:
     run = Run(**value)  # type: ignore[arg-type]
-    if not all(isinstance(part, str) for part in (run.project_id, run.name, run.project_name or "", run.status or "")):
+    named = all(part and isinstance(part, str) for part in (run.project_id, run.name))
+    if not named or not all(part is None or isinstance(part, str) for part in (run.project_name, run.status)):
         raise TypeError
     return run
 

@@ -10,6 +10,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -117,13 +118,14 @@ def sends_and_cuts(*answers: bytes) -> Answer:
 
 
 def repeats(start: bytes, part: bytes, pause: float = 0) -> Answer:
-    """Send a start, and then the same part again until the other side has seen enough."""
+    """Send a start, and then the same part again until the other side has seen enough, or seconds after it should have."""
 
     def answer(sock: socket.socket) -> None:
         sock.sendall(start)
-        never = threading.Event()
-        while not never.wait(pause):
+        never, end = threading.Event(), time.monotonic() + 3
+        while not never.wait(pause) and time.monotonic() < end:
             sock.sendall(part)
+        raise ConnectionResetError
 
     return answer
 

@@ -71,11 +71,7 @@ def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) 
         (PLAIN.replace("ncloud_", "NCLOUD_"), None, ("fileAccess", "fileSecret")),
         (PROFILES, None, ("fileAccess", "fileSecret")),
         (PROFILES, "work", ("workAccess", "workSecret")),
-        (
-            PLAIN + PROFILES.partition("\n[work]")[1].strip() + PROFILES.partition("[work]")[2],
-            "work",
-            ("workAccess", "workSecret"),
-        ),
+        (PLAIN + PROFILES.partition("fileSecret\n")[2], "work", ("workAccess", "workSecret")),
     ],
 )
 def test_both_shapes_of_the_file_are_read(

@@ -18,7 +18,8 @@ CLASSES = {name: kind for name, kind in vars(_errors).items() if inspect.isclass
 
 def drawn() -> dict[str, str]:
     """Return each class of the drawing in the docstring with its parent."""
-    parents, found = [], {}
+    parents: list[tuple[int, str]] = []
+    found = {}
     for line in str(_errors.__doc__).splitlines():
         name, depth = line.lstrip(" │├└─").partition(" ")[0], len(line) - len(line.lstrip(" │├└─"))
         if name in CLASSES:

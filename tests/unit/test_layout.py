@@ -262,7 +262,7 @@ def test_a_project_that_bears_the_name_of_a_hash_shares_no_group() -> None:
 def test_the_hash_of_a_group_is_always_the_same() -> None:
     hosts = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
 
-    assert list(laid_out(*hosts, group_by=["project"]).groups)[:1] == ["nsml_project_a_b_c8fc8fe7"]
+    assert list(laid_out(*hosts, group_by=["project"]).groups)[:1] == ["nsml_project_a_b_907d976d"]
 
 
 @given(st.text(max_size=20))

@@ -61,7 +61,8 @@ def test_the_earliest_items_error_is_raised_though_a_later_one_failed_first() ->
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) -> None:
-    begun, ended = [], []
+    begun: list[int] = []
+    ended: list[int] = []
     failed = threading.Event()
 
     def work(item: int) -> None:

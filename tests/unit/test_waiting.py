@@ -114,7 +114,7 @@ def test_time_over_names_who_is_missing_and_in_what_state() -> None:
 
 
 def test_many_missing_nodes_are_named_only_in_part() -> None:
-    with pytest.raises(_errors.WaitError, match="rank 9 .* and 90 more"):
+    with pytest.raises(_errors.WaitError, match=r"rank 9 .* and 90 more"):
         Service([[run(*[PENDING] * 100)]]).wait(timeout=1)
 
 
@@ -136,7 +136,7 @@ def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready
 
 
 def test_a_completed_run_is_an_error_at_once() -> None:
-    with pytest.raises(_errors.WaitError, match="bert run 2: .*completed"):
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
         Service([[run(PENDING, status=COMPLETED)]]).wait()
 
 

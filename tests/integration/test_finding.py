@@ -1,0 +1,299 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finding runs, waiting for them and remembering them, through the real commands."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from os import environ
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
+from ansible_collections.navercloud.nsml.tests.simulator import (
+    NODE_PENDING,
+    NODE_RUNNING,
+    RUN_COMPLETED,
+    Node,
+    Project,
+    Run,
+    Simulator,
+)
+
+CACHED = "cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: {directory}/cache\n"
+
+Place = Callable[..., Workplace]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a workplace for a simulator, whose inventory file has these options."""
+
+    def make(simulator: Simulator, text: str = "project: bert\nrun: 2\n", **environment: str) -> Workplace:
+        workplace = Workplace(tmp_path, {**simulator.environment, **environment})
+        rewrite(workplace, text)
+        return workplace
+
+    return make
+
+
+def rewrite(workplace: Workplace, text: str) -> None:
+    options = text.replace("{directory}", str(workplace.directory))
+    (workplace.directory / "test.nsml.yml").write_text(f"plugin: navercloud.nsml.nodes\n{options}")
+
+
+def nodes(first_port: int, states: list[str]) -> list[Node]:
+    return [Node(rank=rank, state=state, port=first_port + rank) for rank, state in enumerate(states)]
+
+
+def world() -> list[Project]:
+    """Return two projects with runs that are completed and in progress; the highest number is 10, not 9."""
+    running = [NODE_RUNNING]
+    bert = [
+        Run("2", nodes=nodes(15000, running * 2), status=RUN_COMPLETED),
+        Run("9", nodes=nodes(15100, running)),
+        Run("10", nodes=nodes(15200, running * 3)),
+    ]
+    gpt = [Run("1", nodes=nodes(16000, running), status=RUN_COMPLETED)]
+    return [Project(name="bert", id=PROJECT_ID, runs=bert), Project(name="gpt", id="zzz999ygz0iujnxyz", runs=gpt)]
+
+
+# Discovery costs more than one page each, since a list without ranks has to show where it begins and where it ends.
+PROJECTS, RUNS, NODES = 2, 3, 1
+
+
+@pytest.mark.parametrize(
+    ("options", "runs", "requests"),
+    [
+        (f"project: {PROJECT_ID}\nrun: 9\n", ["bert_9"], NODES),
+        (f"project: {PROJECT_ID}\nrun: [10, '9']\n", ["bert_9", "bert_10"], 2 * NODES),
+        ("project: bert\nrun: 9\n", ["bert_9"], PROJECTS + NODES),
+        (f"project: {PROJECT_ID}\nrun: latest\n", ["bert_10"], RUNS + NODES),
+        (f"project: {PROJECT_ID}\n", ["bert_9", "bert_10"], RUNS + 2 * NODES),
+        ("project: bert\nrun: latest\n", ["bert_10"], PROJECTS + RUNS + NODES),
+        ("project: bert\nrun: [2, latest]\n", ["bert_2", "bert_10"], PROJECTS + RUNS + 2 * NODES),
+        ("run: active\n", ["bert_9", "bert_10"], RUNS + 2 * NODES),
+        ("run: latest\n", ["bert_10", "gpt_1"], RUNS + 2 * NODES),
+        ("run: all\n", ["bert_2", "bert_9", "bert_10", "gpt_1"], RUNS + 4 * NODES),
+    ],
+)
+def test_the_runs_that_are_meant_are_found(place: Place, options: str, runs: list[str], requests: int) -> None:
+    with Simulator(world()) as simulator:
+        listed = place(simulator, options).listed()
+    assert [group for group in listed["nsml"]["children"] if group.startswith("nsml_run_")] == [f"nsml_run_{run}" for run in runs]
+    asked = [record.path.partition("?")[0] for record in simulator.requests]
+    assert len(asked) == requests, asked
+
+
+def test_settings_come_from_the_environment_too(place: Place) -> None:
+    with Simulator(world()) as simulator:
+        workplace = place(simulator, "", NCLOUD_NSML_PROJECT="bert", NCLOUD_NSML_RUN="2, latest")
+        assert [name for name in workplace.listed() if name.startswith("nsml_run_")] == ["nsml_run_bert_10", "nsml_run_bert_2"]
+
+
+def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> None:
+    with Simulator(world()) as simulator:
+        workplace = place(simulator, "project: gpt\n")
+        done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+    assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
+    assert done.stderr.strip() == "navercloud.nsml.nodes: no run is active, so there are no hosts"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("project: brt\nrun: 2\n", f"There is no project 'brt' that these keys can see. Those that they can see: bert ({PROJECT_ID})"),
+        ("project: bert\nrun: [latest, 3]\n", "There is no run '3' in project bert. The runs are: "),
+        (f"project: {PROJECT_ID}\nrun: 11\n", "There is no run '11' in project bert. The runs are: 10 (RUN_STATE_IN_PROGRESS), "),
+    ],
+)
+def test_what_does_not_exist_is_an_error_that_helps(place: Place, options: str, words: str) -> None:
+    with Simulator(world()) as simulator:
+        assert words in place(simulator, options).refused()
+
+
+def test_two_projects_of_one_name_are_an_error_with_both_ids(place: Place) -> None:
+    twins = [Project(name="bert", id=f"{letter}12345678901234567", runs=[]) for letter in "ab"]
+    with Simulator(twins) as simulator:
+        text = place(simulator).refused()
+    assert "a12345678901234567, b12345678901234567" in text
+
+
+def starting(seconds: float) -> list[Project]:
+    """Return a world whose run 2 has one node that runs only after so many seconds."""
+    later = Node(rank=1, state=NODE_PENDING, port=15001, changes=[(seconds, {"state": NODE_RUNNING})])
+    return [Project(name="bert", id=PROJECT_ID, runs=[Run("2", nodes=[Node(rank=0, port=15000), later])])]
+
+
+WAITING = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 30\nwait_interval: 0.1\n"
+
+
+def test_waiting_ends_when_all_nodes_are_ready_and_standard_output_stays_clean(place: Place) -> None:
+    with Simulator(starting(2)) as simulator:
+        done = place(simulator, WAITING).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+    assert json.loads(done.stdout)["nsml_ready"]["hosts"] == ["bert-2-0", "bert-2-1"]
+    told = "navercloud.nsml.nodes: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"
+    assert done.stderr.strip() == told
+
+
+def test_waiting_in_vain_is_an_error_that_says_for_whom(place: Place) -> None:
+    with Simulator(starting(9999)) as simulator:
+        text = place(simulator, WAITING.replace("30", "1")).refused()
+    assert "Waited 1 s (wait_timeout) in vain: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
+
+
+def test_waiting_for_a_completed_run_is_an_error_at_once(place: Place) -> None:
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])]) as simulator:
+        text = place(simulator, WAITING).refused()
+    assert "bert run 2" in text or f"{PROJECT_ID} run 2" in text
+    assert "completed" in text
+
+
+def test_ctrl_c_ends_the_waiting_with_no_traceback(place: Place) -> None:
+    with Simulator(starting(9999)) as simulator:
+        workplace = place(simulator, WAITING)
+        command = ["ansible-inventory", "-i", "test.nsml.yml", "--list"]
+        with subprocess.Popen(
+            command,
+            cwd=workplace.directory,
+            env={**environ, **workplace.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr
+            assert "waiting for rank 1" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _output, errors = process.communicate(timeout=10)
+    assert process.returncode == 99  # Ansible's own
+    assert "Traceback" not in errors
+
+
+def listed_with(place: Place, simulator: Simulator, options: str, **environment: str) -> tuple[dict[str, Any], int]:
+    """Return what is listed, and how many requests that took."""
+    before = len(simulator.requests)
+    listed = place(simulator, options + CACHED, **environment).listed()
+    return listed, len(simulator.requests) - before
+
+
+def test_a_hit_makes_no_request_and_needs_no_secret(place: Place) -> None:
+    with Simulator(world()) as simulator:
+        first, requests = listed_with(place, simulator, "project: bert\nrun: latest\n")
+        assert requests == PROJECTS + RUNS + NODES
+        nothing = {"NCLOUD_SECRET_ACCESS_KEY": "", "NCLOUD_NSML_API_KEY": ""}
+        again, requests = listed_with(place, simulator, "project: bert\nrun: latest\n", **nothing)
+    assert requests == 0
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "hits"),
+    [
+        ("project: bert\nrun: 2\nstates: [running]\nfilters: [nsml_rank == 0]\nhostnames: [nsml_node_id]\n", {}, True),
+        ("project: bert\nrun: 2\ngroup_by: [rank]\nhostvars_prefix: x_\n", {}, True),
+        ("project: bert\nrun: 9\n", {}, False),
+        ("project: gpt\nrun: 1\n", {}, False),
+        (f"project: {PROJECT_ID}\nrun: 2\n", {}, False),
+        ("project: bert\nrun: 2\n", {"NCLOUD_ACCESS_KEY_ID": "another-access-key"}, False),
+    ],
+)
+def test_only_what_decides_what_is_read_is_a_miss(
+    place: Place, options: str, environment: dict[str, str], hits: bool
+) -> None:
+    with Simulator(world()) as simulator:
+        listed_with(place, simulator, "project: bert\nrun: 2\n")
+        before = len(simulator.requests)
+        workplace = place(simulator, options + CACHED, **environment)
+        workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+        assert (len(simulator.requests) == before) is hits
+
+
+def test_another_url_is_a_miss(place: Place) -> None:
+    with Simulator(world()) as one, Simulator(world()) as other:
+        for simulator in (one, other):
+            _listed, requests = listed_with(place, simulator, "project: bert\nrun: 2\n")
+            assert requests == PROJECTS + NODES
+
+
+def test_the_cache_holds_no_secret(place: Place, tmp_path: Path) -> None:
+    with Simulator(world()) as simulator:
+        listed_with(place, simulator, "project: bert\nrun: 2\n")
+        (stored,) = (tmp_path / "cache").iterdir()
+        text = stored.name + stored.read_text()
+        for name in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_NSML_API_KEY"):
+            assert simulator.environment[name] not in text
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '"x"', '{"version": 1}'])
+def test_a_damaged_cache_is_a_miss_and_is_stored_anew(place: Place, tmp_path: Path, damage: str) -> None:
+    with Simulator(world()) as simulator:
+        first, _requests = listed_with(place, simulator, "project: bert\nrun: 2\n")
+        (stored,) = (tmp_path / "cache").iterdir()
+        stored.write_text(damage)
+        before = len(simulator.requests)
+        done = place(simulator, "project: bert\nrun: 2\n" + CACHED).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+        assert len(simulator.requests) > before
+        assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 2
+        again, requests = listed_with(place, simulator, "project: bert\nrun: 2\n")
+    assert (again, requests) == (first, 0)
+
+
+def test_a_forced_refresh_reads_again_and_stores(place: Place) -> None:
+    options = "project: bert\nrun: 2\n"
+    play = """\
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - ansible.builtin.assert:
+                that: groups['nsml'] | length == before | int
+            - ansible.builtin.meta: refresh_inventory
+            - ansible.builtin.assert:
+                that: groups['nsml'] | length == after | int
+        """
+    with Simulator(world()) as simulator:
+        listed_with(place, simulator, options)
+        workplace = place(simulator, options + CACHED)
+        workplace.write("play.yml", play)
+        run = simulator.projects[0].runs[0]
+        run.nodes.append(Node(rank=2, port=15002))
+        workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml", "-e", "before=2 after=3")
+        listed, requests = listed_with(place, simulator, options)
+        assert (len(listed["nsml"]["hosts"]), requests) == (3, 0)
+        run.nodes.append(Node(rank=3, port=15003))
+        workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml", "-e", "before=4 after=4", "--flush-cache")
+        listed, requests = listed_with(place, simulator, options)
+    assert (len(listed["nsml"]["hosts"]), requests) == (4, 0)
+
+
+def test_a_failed_reading_is_never_stored(place: Place, tmp_path: Path) -> None:
+    with Simulator(world()) as simulator:
+        place(simulator, "project: bert\nrun: [2, 77]\n" + CACHED).refused()
+    assert not (tmp_path / "cache").exists() or list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_cached_answer_that_is_not_ready_does_not_count_while_waiting(place: Place) -> None:
+    with Simulator(starting(3)) as simulator:
+        listed, _requests = listed_with(place, simulator, f"project: {PROJECT_ID}\nrun: 2\n")
+        assert listed["nsml_ready"]["hosts"] == ["bert-2-0"]
+        workplace = place(simulator, WAITING + CACHED)
+        done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+        assert json.loads(done.stdout)["nsml_ready"]["hosts"] == ["bert-2-0", "bert-2-1"]
+        before = len(simulator.requests)
+        workplace.listed()
+        assert len(simulator.requests) == before
+
+
+def test_one_line_at_v_says_where_the_hosts_came_from(place: Place) -> None:
+    with Simulator(world()) as simulator:
+        workplace = place(simulator, "project: bert\nrun: 2\n" + CACHED)
+        outputs = [workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "-v") for _ in range(2)]
+    read, remembered = (" ".join((done.stdout + done.stderr).split()) for done in outputs)
+    assert f"nodes: 2, runs: 1, read now, requests: {PROJECTS + NODES}, seconds: " in read
+    assert "nodes: 2, runs: 1, from the cache, " in remembered

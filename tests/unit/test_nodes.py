@@ -1,0 +1,740 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The door, through Ansible's own inventory manager, loader and options; `responses` plays the API."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import responses
+import yaml
+from ansible_collections.navercloud.nsml.plugins.inventory import nodes
+from ansible_collections.navercloud.nsml.tests.unit.inventory import (
+    PROJECT_ID,
+    SMALLEST,
+    VENDOR_EXAMPLE,
+    Loaded,
+    load,
+    load_sources,
+    row,
+    rows,
+    serve,
+    serve_nodes,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {
+    "NCLOUD_ACCESS_KEY_ID": "accessKey0000000",
+    "NCLOUD_SECRET_ACCESS_KEY": "secretKey0000000",
+    "NCLOUD_NSML_API_KEY": "apiKey0000000000",
+}
+
+
+@pytest.fixture(autouse=True)
+def _api() -> Iterator[None]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+def paths() -> list[str]:
+    """The paths that were asked for, without the API's own."""
+    return [urlsplit(str(call.request.url)).path.removeprefix("/nsml/v1") for call in responses.calls]
+
+
+def header(name: str) -> str | bytes:
+    """A header of the last request."""
+    return responses.calls[-1].request.headers[name]
+
+
+def refused(loaded: Loaded, *words: str) -> None:
+    """Check for a clear error, and an inventory that stayed empty."""
+    assert loaded.names == []
+    assert "nsml" not in loaded.manager.groups
+    assert "Traceback" not in loaded.printed
+    for word in words:
+        assert word in loaded.printed
+
+
+# The file, and what becomes of it
+
+
+def test_the_vendors_example_is_one_host(tmp_path: Path) -> None:
+    serve_nodes([json.loads(VENDOR_EXAMPLE)])
+
+    loaded = load(tmp_path, SMALLEST)
+
+    assert loaded.printed == ""
+    assert loaded.names == ["project-2-0"]
+    variables = loaded.variables("project-2-0")
+    assert variables["ansible_host"] == "223.130.154.166"
+    assert variables["ansible_port"] == 15001
+    assert variables["nsml_rank"] == 0
+    assert loaded.groups() == dict.fromkeys(
+        ["nsml_project_project", "nsml_run_project_2", "nsml_state_running", "nsml_rank_0", "nsml_ready"], ["project-2-0"]
+    )
+
+
+@pytest.mark.parametrize("name", ["nsml.yml", "nsml.yaml", "bert.nsml.yml", "bert_nsml.yaml"])
+def test_a_file_is_taken_by_the_end_of_its_name(tmp_path: Path, name: str) -> None:
+    serve_nodes([row()])
+    (tmp_path / name).write_text(SMALLEST)
+
+    assert load_sources([str(tmp_path / name)]).names == ["project-2-0"]
+
+
+@pytest.mark.parametrize("name", ["inventory.yml", "nsml.json", "nsml.yml.bak", "NSML.YML", "nsml"])
+def test_other_files_are_skipped_and_vvv_says_why(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(SMALLEST)
+    plugin = nodes.InventoryModule()
+
+    assert plugin.verify_file(str(path)) is False
+    # Ansible tries its own plugins only, unless ours is enabled: auto is what reads most such files.
+    assert path.name not in load_sources([str(path)]).names
+
+
+def test_vvv_says_why_a_file_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "inventory.yaml").write_text(SMALLEST)
+
+    printed = load_sources([str(tmp_path / "inventory.yaml")], verbosity=3).printed
+
+    assert f"navercloud.nsml.nodes skips {tmp_path}/inventory.yaml: its name ends neither in nsml.yml nor in nsml.yaml" in printed
+
+
+def test_a_file_that_is_not_there_is_not_taken(tmp_path: Path) -> None:
+    assert nodes.InventoryModule().verify_file(str(tmp_path / "nsml.yml")) is False
+
+
+@pytest.mark.parametrize("text", ["", "- plugin: navercloud.nsml.nodes\n", "just a text\n", "plugin: [\n"])
+def test_a_file_without_options_is_refused(tmp_path: Path, text: str) -> None:
+    refused(load(tmp_path, text), "test.nsml.yml")
+
+
+def test_an_odd_row_costs_no_other_host(tmp_path: Path) -> None:
+    odd = [
+        {"nodeId": "a"},
+        row(nodeId="b", rank=None, host=None, sshPort="\x1c5", state=["x"]),
+        row(nodeId="c", rank=float("nan"), labels={"\ud83d": [float("inf"), "노드", "\x1b[2J"]}),
+        row(nodeId="d", rank=10**30, sshPort=-1, command="x" * 100_000, projectName={}),
+    ]
+    serve_nodes([*odd, row(nodeId="e", rank=0)])
+
+    loaded = load(tmp_path, SMALLEST)
+
+    assert sorted(loaded.variables(name)["nsml_node_id"] for name in loaded.names) == ["a", "b", "c", "d", "e"]
+    assert loaded.names[0] == "project-2-0"
+
+
+def test_a_run_without_nodes_is_an_empty_group(tmp_path: Path) -> None:
+    serve_nodes([])
+
+    loaded = load(tmp_path, SMALLEST)
+
+    assert (loaded.names, loaded.members("nsml")) == ([], [])
+    assert "Unable to parse" not in loaded.printed
+
+
+def test_hosts_and_groups_come_in_order_of_project_run_and_rank(tmp_path: Path) -> None:
+    serve_nodes(list(reversed(rows(3))), run="10")
+    serve_nodes(list(reversed(rows(12))), run="2")
+
+    loaded = load(tmp_path, SMALLEST.replace("run: 2", "run: [10, 2]"))
+
+    expected = [f"project-2-{rank}" for rank in range(12)] + [f"project-10-{rank}" for rank in range(3)]
+    assert loaded.names == loaded.members("nsml") == expected
+    ranks = [name for name in loaded.groups() if name.startswith("nsml_rank_")]
+    assert ranks == [f"nsml_rank_{rank}" for rank in range(12)]
+
+
+def test_two_names_alike_take_the_node_id_with_one_warning(tmp_path: Path) -> None:
+    serve_nodes([row(nodeId="a"), row(nodeId="b")])
+
+    loaded = load(tmp_path, SMALLEST)
+
+    assert loaded.names == ["project-2-0-a", "project-2-0-b"]
+    assert loaded.printed.count("node ID was added") == 1
+    refused(load(tmp_path, SMALLEST + "strict: true\n"), "'project-2-0'", "strict")
+
+
+# Options, through Ansible's own machinery
+
+
+@pytest.mark.parametrize(
+    ("run", "asked"),
+    [
+        ("2", ["2"]),
+        ('"2"', ["2"]),
+        ("[1, '2']", ["1", "2"]),
+        ("'1, 2'", ["1", "2"]),
+        ("'{{ 1 + 1 }}'", ["2"]),
+        ("['{{ 1 + 1 }}', 1]", ["2", "1"]),
+    ],
+)
+def test_run_is_one_or_a_list_of_names_or_numbers(tmp_path: Path, run: str, asked: list[str]) -> None:
+    for name in ("1", "2"):
+        serve_nodes([row(nodeId=name)], run=name)
+
+    loaded = load(tmp_path, SMALLEST.replace("run: 2", f"run: {run}"))
+
+    assert loaded.printed == ""
+    assert sorted(paths()) == sorted(f"/projects/{PROJECT_ID}/runs/{name}/nodes" for name in asked)
+
+
+def test_run_may_mix_keywords_and_names(tmp_path: Path) -> None:
+    run_list = [{"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": "X"} for name in ("1", "2", "10")]
+    serve("/projects/runs", {"runList": run_list})
+    for name in ("2", "10"):
+        serve_nodes([row(nodeId=name)], run=name)
+
+    loaded = load(tmp_path, SMALLEST.replace("run: 2", "run: latest, 2"))
+
+    assert loaded.names == ["bert-2-0", "bert-10-0"]
+
+
+def test_run_left_out_is_every_run_in_progress(tmp_path: Path) -> None:
+    states = {"1": "RUN_STATE_COMPLETED", "2": "RUN_STATE_IN_PROGRESS"}
+    run_list = [{"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": state} for name, state in states.items()]
+    serve("/projects/runs", {"runList": run_list})
+    serve_nodes([row()])
+
+    assert load(tmp_path, SMALLEST.replace("run: 2\n", "")).names == ["bert-2-0"]
+    assert load(tmp_path, "plugin: navercloud.nsml.nodes\n").names == ["bert-2-0"]
+
+
+def test_project_and_run_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCLOUD_NSML_PROJECT", PROJECT_ID)
+    monkeypatch.setenv("NCLOUD_NSML_RUN", "1, 2")
+    serve_nodes([row(nodeId="a", rank=0)], run="1")
+    serve_nodes([row(nodeId="b", rank=1)], run="2")
+
+    assert load(tmp_path, "plugin: navercloud.nsml.nodes\n").names == ["project-1-0", "project-2-1"]
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "sent_as"),
+    [
+        ("access_key", "NCLOUD_ACCESS_KEY_ID", "x-ncp-iam-access-key"),
+        ("access_key", "NCLOUD_ACCESS_KEY", "x-ncp-iam-access-key"),
+        ("api_key", "NCLOUD_NSML_API_KEY", "x-ncp-apigw-api-key"),
+        ("api_key", "NCP_APIGW_API_KEY", "x-ncp-apigw-api-key"),
+    ],
+)
+def test_a_key_comes_from_the_file_then_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, variable: str, sent_as: str
+) -> None:
+    for name in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_NSML_API_KEY"):
+        if name != variable and (name == "NCLOUD_NSML_API_KEY") == (option == "api_key"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv(variable, "fromEnvironment")
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+    assert header(sent_as) == "fromEnvironment"
+
+    load(tmp_path, SMALLEST + f"{option}: fromFile\n")
+    assert header(sent_as) == "fromFile"
+
+
+@pytest.mark.parametrize("variable", ["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"])
+def test_the_secret_key_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.delenv("NCLOUD_SECRET_ACCESS_KEY")
+    monkeypatch.setenv(variable, "secretKey0000000")
+    serve_nodes([row()])
+
+    assert load(tmp_path, SMALLEST).names == ["project-2-0"]
+
+
+def test_a_key_that_is_missing_names_the_option_the_environment_and_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NCLOUD_ACCESS_KEY_ID")
+
+    refused(load(tmp_path, SMALLEST), "access_key", "NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY", "~/.ncloud/configure")
+
+
+@pytest.mark.parametrize("variable", ["NCLOUD_ACCESS_KEY_ID", "NCLOUD_NSML_API_KEY"])
+def test_a_value_from_the_environment_is_never_a_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "{{7*7}}")
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+
+    assert "{{7*7}}" in responses.calls[-1].request.headers.values()
+
+
+@pytest.mark.parametrize("variable", ["NCLOUD_NSML_PROJECT", "NCLOUD_NSML_RUN", "NCLOUD_NSML_API_URL", "NCLOUD_PROFILE"])
+def test_what_the_environment_gives_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    marker = tmp_path / "marker"
+    monkeypatch.setenv(variable, "{{ lookup('pipe', 'touch " + str(marker) + "') }}")
+    given = {"NCLOUD_NSML_PROJECT": f"project: {PROJECT_ID}\n", "NCLOUD_NSML_RUN": "run: 2\n"}
+    serve_nodes([row()])
+
+    load(tmp_path, "plugin: navercloud.nsml.nodes\n" + "".join(text for name, text in given.items() if name != variable))
+
+    assert not marker.exists()
+
+
+def test_the_profile_of_the_file_beats_keys_of_the_environment(tmp_path: Path) -> None:
+    configure = tmp_path / ".ncloud" / "configure"
+    configure.parent.mkdir()
+    configure.write_text("[team]\nncloud_access_key_id = profileKey000000\nncloud_secret_access_key = profileSecret000\n")
+    configure.chmod(0o600)
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+    assert header("x-ncp-iam-access-key") == ENVIRONMENT["NCLOUD_ACCESS_KEY_ID"]
+
+    load(tmp_path, SMALLEST + "profile: team\n")
+    assert header("x-ncp-iam-access-key") == "profileKey000000"
+
+
+def test_a_profile_of_the_environment_names_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NCLOUD_PROFILE", "team")
+    configure = tmp_path / ".ncloud" / "configure"
+    configure.parent.mkdir()
+    configure.write_text("[team]\nncloud_access_key_id = profileKey000000\nncloud_secret_access_key = profileSecret000\n")
+    configure.chmod(0o600)
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+
+    assert header("x-ncp-iam-access-key") == "profileKey000000"
+
+
+def test_templates_of_the_file_see_extra_variables(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    text = "plugin: navercloud.nsml.nodes\nproject: '{{ team }}'\nrun: ['{{ number }}']\naccess_key: '{{ key }}'\n"
+
+    loaded = load(tmp_path, text, extra_vars=[f"team={PROJECT_ID}", "number=2", "key=fromExtraVars"])
+
+    assert loaded.names == ["project-2-0"]
+    assert header("x-ncp-iam-access-key") == "fromExtraVars"
+
+
+def test_a_template_that_cannot_be_evaluated_is_a_clear_error(tmp_path: Path) -> None:
+    refused(load(tmp_path, SMALLEST + "access_key: '{{ nobody_set_this }}'\n"), "nobody_set_this")
+
+
+def test_vaulted_keys_are_read(tmp_path: Path) -> None:
+    # The commands as users run them: what they make of a vault differs between versions of ansible-core.
+    (tmp_path / "password").write_text("vault password\n")
+    vaulted = subprocess.run(
+        ["ansible-vault", "encrypt_string", "--vault-password-file", "password", "--name", "api_key", "apiKey0000000000"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (tmp_path / "test.nsml.yml").write_text(f"{SMALLEST}api_url: http://127.0.0.1:1/\nretries: 0\n{vaulted}")
+    environment = {name: value for name, value in os.environ.items() if name != "NCLOUD_NSML_API_KEY"}
+
+    def list_with(*options: str) -> str:
+        command = ["ansible-inventory", "-i", "test.nsml.yml", "--list", *options]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return " ".join(done.stderr.split())
+
+    # With its key it comes as far as the network, where nobody listens.
+    assert "Cannot read the nodes of run 2" in list_with("--vault-password-file", "password")
+    assert "Cannot read the nodes of run 2" not in list_with()
+
+
+def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCLOUD_NSML_API_URL", "https://other.example.com/nsml/v1")
+    responses.get(
+        f"https://other.example.com/nsml/v1/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": [row()], "totalCount": 1}
+    )
+
+    assert load(tmp_path, SMALLEST + "page_size: 7\n").names == ["project-2-0"]
+    assert parse_qs(urlsplit(str(responses.calls[0].request.url)).query)["pageSize"] == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        ("page_size: many", "page_size"),
+        ("page_size: 0", "page_size"),
+        ("concurrency: [1]", "concurrency"),
+        ("timeout: soon", "timeout"),
+        ("timeout: .nan", "timeout"),
+        ("retries: -1", "retries"),
+        ("deadline: 0", "deadline"),
+        ("validate_certs: {}", "validate_certs"),
+        ("ca_path: /does/not/exist", "ca_path"),
+        ("states: {a: b}", "states"),
+        ("filters: [1]", "filters"),
+        ("hostnames: [[x]]", "hostnames"),
+        ("hostvars_prefix: a-b", "hostvars_prefix"),
+        ("hostvars_prefix: ansible_", "hostvars_prefix"),
+        ("group_by: [runs]", "group_by"),
+        ("group_by: [rank, 5]", "group_by"),
+        ("compose: [x]", "compose"),
+        ("groups: x", "groups"),
+        ("keyed_groups: x", "eyed group"),
+        ("run: true", "run"),
+        ("run: {a: b}", "run"),
+        ("run: []", "run"),
+        ("project: [a]", "project"),
+        ("api_url: ftp://x/", "api_url"),
+        ("projct: bert", "Did you mean 'project'?"),
+        ("whatever: 1", "'whatever'"),
+        ("1: 2", "'1'"),
+    ],
+)
+def test_a_wrong_option_is_a_clear_error(tmp_path: Path, option: str, word: str) -> None:
+    serve_nodes([row()])
+    name = option.split(":", maxsplit=1)[0]
+    kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(f"{name}:"))
+
+    loaded = load(tmp_path, f"{kept}\n{option}\n", verbosity=0)
+
+    refused(loaded, word)
+    assert not any(kind in loaded.printed for kind in ("TypeError", "object has no attribute", "not supported between", "KeyError"))
+
+
+@pytest.mark.parametrize("name", sorted(set(yaml.safe_load(nodes.DOCUMENTATION)["options"]) - {"plugin", "project", "run"}))
+def test_an_option_without_a_value_is_as_if_left_out(tmp_path: Path, name: str) -> None:
+    serve_nodes([row()])
+
+    loaded = load(tmp_path, SMALLEST + f"{name}:\n")
+
+    assert loaded.names == ["project-2-0"]
+    assert "nsml_rank" in loaded.variables("project-2-0")
+
+
+# What is kept, how it is called, and which groups it is in
+
+
+@pytest.mark.parametrize(
+    ("option", "names"),
+    [
+        ("states: [running]", ["project-2-0", "project-2-2"]),
+        ("states: [NODE_STATE_RUNNING]", ["project-2-0", "project-2-2"]),
+        ("states: running", ["project-2-0", "project-2-2"]),
+        ("states: [Pending, running]", ["project-2-0", "project-2-1", "project-2-2"]),
+        ("states: [gone]", []),
+        ("filters: [nsml_rank > 0]", ["project-2-1", "project-2-2"]),
+        ("filters: [nsml_rank > 0, nsml_ready]", ["project-2-2"]),
+        ("filters: [\"nsml_state == 'NODE_STATE_PENDING'\"]", ["project-2-1"]),
+        ("filters: ['false']", []),
+        ("states: [running]\nfilters: [nsml_rank == 0]", ["project-2-0"]),
+    ],
+)
+def test_only_the_nodes_asked_for_are_kept(tmp_path: Path, option: str, names: list[str]) -> None:
+    found = rows(3)
+    found[1]["state"] = "NODE_STATE_PENDING"
+    serve_nodes(found)
+
+    loaded = load(tmp_path, f"{SMALLEST}{option}\n")
+
+    assert loaded.names == names
+    assert all(loaded.variables(name)["nsml_world_size"] == 3 for name in names)
+
+
+def test_a_node_that_a_filter_fails_for_is_left_out_with_a_warning_or_an_error(tmp_path: Path) -> None:
+    serve_nodes([row(nodeId="a", labels={"x": 1}), row(nodeId="b", rank=1)])
+    text = SMALLEST + "filters: [nsml_labels.x == 1]\n"
+
+    loaded = load(tmp_path, text)
+
+    assert loaded.names == ["project-2-0"]
+    assert "project-2-1" in loaded.printed
+    assert "filters" in loaded.printed
+    refused(load(tmp_path, text + "strict: true\n"), "filters failed for project-2-1", "nsml_labels")
+
+
+def test_a_warning_cannot_be_made_to_control_the_terminal(tmp_path: Path) -> None:
+    serve_nodes([row(projectName="a\x1b[2Jb")])
+
+    for strict in ("false", "true"):
+        printed = load(tmp_path, f"{SMALLEST}filters: [nsml_missing.x == 1]\nhostnames: [nsml_missing.x]\nstrict: {strict}\n").printed
+        assert "filters" in printed
+        assert "\x1b" not in printed
+
+
+@pytest.mark.parametrize(
+    ("hostnames", "names"),
+    [
+        ("[nsml_node_id]", ["node0", "node1"]),
+        ("[nsml_command, nsml_node_id]", ["node0", "node1"]),
+        ("[nsml_missing, nsml_node_id]", ["node0", "node1"]),
+        ("[\"'rank-' ~ nsml_rank\"]", ["rank-0", "rank-1"]),
+        ("[nsml_rank]", ["0", "1"]),
+        ("[ansible_host, nsml_name]", ["223.130.154.166-node0", "223.130.154.166-node1"]),
+        ("[nsml_command]", ["project-2-0", "project-2-1"]),
+        ("nsml_node_id", ["node0", "node1"]),
+    ],
+)
+def test_the_first_hostname_that_is_not_empty_is_the_name(tmp_path: Path, hostnames: str, names: list[str]) -> None:
+    serve_nodes(rows(2))
+
+    assert load(tmp_path, f"{SMALLEST}hostnames: {hostnames}\n").names == names
+
+
+def test_a_hostname_that_cannot_be_evaluated_is_an_error_under_strict(tmp_path: Path) -> None:
+    serve_nodes([row()])
+
+    refused(load(tmp_path, SMALLEST + "hostnames: [nsml_missing]\nstrict: true\n"), "hostnames failed for project-2-0", "nsml_missing")
+
+
+@pytest.mark.parametrize("prefix", ["x_", "nsml2_"])
+def test_the_prefix_changes_variables_but_not_groups_nor_names(tmp_path: Path, prefix: str) -> None:
+    serve_nodes([row()])
+
+    loaded = load(tmp_path, f"{SMALLEST}hostvars_prefix: {prefix}\n")
+
+    assert loaded.names == ["project-2-0"]
+    assert loaded.variables("project-2-0")[f"{prefix}rank"] == 0
+    assert not [name for name in loaded.variables("project-2-0") if name.startswith("nsml_")]
+    assert "nsml_rank_0" in loaded.groups()
+
+
+def test_a_field_of_a_strange_name_never_becomes_a_variable_of_ansible(tmp_path: Path) -> None:
+    serve_nodes([row(ansible_connection="local", nsible_connection="local", **{"ansible-become-exe": "evil"})])
+
+    for prefix in ("nsml_", "a"):
+        variables = load(tmp_path, f"{SMALLEST}hostvars_prefix: {prefix}\n").variables("project-2-0")
+        assert {name for name in variables if name.startswith("ansible_")} == {"ansible_host", "ansible_port"}
+
+
+@pytest.mark.parametrize(
+    ("group_by", "groups"),
+    [
+        ("[]", ["nsml_ready"]),
+        ("[rank]", ["nsml_rank_0", "nsml_ready"]),
+        ("project, state", ["nsml_project_project", "nsml_state_running", "nsml_ready"]),
+    ],
+)
+def test_only_the_groups_asked_for_are_made(tmp_path: Path, group_by: str, groups: list[str]) -> None:
+    serve_nodes([row()])
+
+    assert list(load(tmp_path, f"{SMALLEST}group_by: {group_by}\n").groups()) == groups
+
+
+def test_two_projects_of_one_name_share_no_group(tmp_path: Path) -> None:
+    ids = ["abc123ygz0iujnxy1", "abc123ygz0iujnxy2"]
+    run_list = [{"runName": "1", "projectId": project, "projectName": "same", "status": "X"} for project in ids]
+    serve("/projects/runs", {"runList": run_list})
+    for rank, project in enumerate(ids):
+        serve_nodes([row(nodeId=project, rank=rank)], run="1", project=project)
+    text = "plugin: navercloud.nsml.nodes\nrun: all\n"
+
+    loaded = load(tmp_path, text)
+
+    shared = [members for group, members in loaded.groups().items() if group.startswith(("nsml_project_", "nsml_run_"))]
+    assert sorted(shared) == [["same-1-0"]] * 2 + [["same-1-1"]] * 2
+    assert "nsml_project_same, nsml_run_same_1" in loaded.printed
+    refused(load(tmp_path, text + "strict: true\n"), "nsml_project_same")
+
+
+def test_compose_groups_and_keyed_groups_work_as_everywhere(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+    text = """
+compose:
+  ansible_user: "'ubuntu'"
+  double: nsml_ssh_port ~ ''
+groups:
+  leaders: nsml_rank == 0
+keyed_groups:
+  - key: nsml_resource_type
+    prefix: resource
+  - key: nsml_rank ~ ''
+    parent_group: parents
+    separator: ""
+    prefix: n
+"""
+
+    loaded = load(tmp_path, SMALLEST + text)
+
+    assert loaded.variables("project-2-1")["ansible_user"] == "ubuntu"
+    assert str(loaded.variables("project-2-1")["double"]) == "15002"
+    assert loaded.members("leaders") == ["project-2-0"]
+    assert loaded.members("resource__Notebook__4vCPU__16GB_Mem") == ["project-2-0", "project-2-1"]
+    assert loaded.members("parents") == ["project-2-0", "project-2-1"]
+    assert loaded.members("n1") == ["project-2-1"]
+
+
+def test_compose_sees_extra_variables_when_told_to(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    text = SMALLEST + "compose: {x: extra}\n"
+
+    assert "x" not in load(tmp_path, text, extra_vars=["extra=1"]).variables("project-2-0")
+    assert load(tmp_path, text + "use_extra_vars: true\n", extra_vars=["extra=y"]).variables("project-2-0")["x"] == "y"
+
+
+def test_an_expression_that_fails_is_passed_over_unless_strict(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    text = SMALLEST + "compose: {x: missing.y}\ngroups: {g: missing.y}\nkeyed_groups: [{key: missing.y}]\n"
+
+    loaded = load(tmp_path, text)
+
+    assert loaded.names == ["project-2-0"]
+    assert "x" not in loaded.variables("project-2-0")
+    assert "g" not in loaded.manager.groups
+
+
+# Whole or not at all
+
+BEFORE = """
+old ansible_host=192.0.2.1
+project-2-0 ansible_host=192.0.2.2 mine=1
+[team]
+old
+[nsml:children]
+mine
+[mine]
+old
+"""
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "compose: {x: missing.y}",
+        "groups: {g: missing.y}",
+        "keyed_groups: [{key: missing.y}]",
+        "filters: [missing.y]",
+        "hostnames: [missing.y]",
+        "compose: {x: \"'a' if nsml_rank == 0 else missing.y\"}",
+        "groups: {g: nsml_rank == 0 or missing.y}",
+    ],
+)
+def test_a_strict_error_leaves_the_inventory_as_it_was(tmp_path: Path, broken: str) -> None:
+    serve_nodes(rows(2))
+    alone = load_ini(tmp_path)
+
+    loaded = load(tmp_path, f"{SMALLEST}strict: true\n{broken}\n", before=BEFORE)
+
+    assert "missing" in loaded.printed
+    assert state(loaded) == state(alone)
+
+
+def test_hosts_of_other_sources_stay_and_a_host_of_both_is_one(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+
+    loaded = load(tmp_path, SMALLEST, before=BEFORE)
+
+    assert loaded.names == ["old", "project-2-0", "project-2-1"]
+    assert loaded.members("mine") == ["old"]
+    assert set(loaded.members("nsml")) == {"old", "project-2-0", "project-2-1"}
+    assert loaded.variables("project-2-0")["mine"] == 1
+    assert loaded.variables("project-2-0")["ansible_host"] == "223.130.154.166"
+
+
+def test_a_host_of_two_sources_says_that_it_came_from_the_first(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+
+    loaded = load(tmp_path, SMALLEST, before=BEFORE)
+
+    assert loaded.variables("project-2-0")["inventory_file"].endswith("before.ini")
+    assert loaded.variables("project-2-1")["inventory_file"].endswith("test.nsml.yml")
+
+
+@pytest.mark.parametrize(
+    ("options", "before"),
+    [
+        ("hostnames: [\"'team'\"]", BEFORE),  # a host that bears the name of another source's group would give it its variables
+        ("hostnames: [\"'web'\"]\ngroups: {web: true}", BEFORE),
+        ("hostnames: [\"'web'\"]\nkeyed_groups: [{key: \"'web'\", separator: ''}]", BEFORE),
+        ("", "[nsml_ready:children]\nnsml\n"),  # groups that would hold each other
+    ],
+)
+def test_what_ansible_could_not_hold_is_an_error_that_leaves_the_inventory_as_it_was(
+    tmp_path: Path, options: str, before: str
+) -> None:
+    serve_nodes([row()])
+    alone = load_ini(tmp_path, before)
+
+    loaded = load(tmp_path, f"{SMALLEST}{options}\n", before=before)
+
+    assert "Traceback" not in loaded.printed
+    assert "Failed to parse" in loaded.printed
+    assert state(loaded) == state(alone)
+
+
+def load_ini(directory: Path, text: str = BEFORE) -> Loaded:
+    (directory / "before.ini").write_text(text)
+    return load_sources([str(directory / "before.ini")])
+
+
+def state(loaded: Loaded) -> dict[str, Any]:
+    """All that an inventory holds."""
+    return {
+        "hosts": {name: host.vars for name, host in loaded.manager.hosts.items()},
+        "groups": {
+            name: ([host.name for host in group.hosts], [child.name for child in group.child_groups], group.vars)
+            for name, group in loaded.manager.groups.items()
+        },
+    }
+
+
+# The documentation
+
+
+def test_ansible_doc_shows_every_option_and_example() -> None:
+    done = subprocess.run(
+        ["ansible-doc", "-t", "inventory", "navercloud.nsml.nodes", "--json"], capture_output=True, text=True, check=True
+    )
+
+    shown = json.loads(done.stdout)["navercloud.nsml.nodes"]
+    assert set(yaml.safe_load(nodes.DOCUMENTATION)["options"]) < set(shown["doc"]["options"])
+    assert {"strict", "compose", "groups", "keyed_groups", "leading_separator"} < set(shown["doc"]["options"])
+    assert shown["examples"] == nodes.EXAMPLES
+    assert all(option.get("description") for option in shown["doc"]["options"].values())
+
+
+EXAMPLES = [yaml.safe_dump(document) for document in yaml.safe_load_all(nodes.EXAMPLES)]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_documentation_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
+    for name, value in zip(("MY_ACCESS_KEY", "MY_SECRET_KEY", "MY_API_KEY"), ENVIRONMENT.values()):
+        monkeypatch.setenv(name, value)
+    serve("/projects", {"projects": [{"projectId": PROJECT_ID, "projectName": "bert"}], "totalCount": 1})
+    run_list = [{"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": "X"} for name in ("1", "2")]
+    serve("/projects/runs", {"runList": run_list})
+    for run in ("1", "2"):
+        serve_nodes([row(nodeId=f"{run}-{rank}", rank=rank) for rank in range(2)], run=run)
+
+    loaded = load(tmp_path, example)
+
+    assert loaded.names
+    assert "Failed to parse" not in loaded.printed
+
+
+def test_the_example_of_constructed_options_does_what_it_says(tmp_path: Path) -> None:
+    (example,) = [text for text in EXAMPLES if "keyed_groups" in text]
+    serve("/projects", {"projects": [{"projectId": PROJECT_ID, "projectName": "bert"}], "totalCount": 1})
+    serve_nodes([], run="1")
+    serve_nodes(rows(12), run="2")
+
+    loaded = load(tmp_path, example)
+
+    assert loaded.names == [f"rank-{rank}" for rank in range(8)]
+    assert loaded.variables("rank-7")["ansible_user"] == "ubuntu"
+    assert loaded.members("leaders") == ["rank-0"]
+    assert loaded.printed == ""
+
+
+def test_the_collection_says_which_ansible_core_it_needs() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+
+    assert runtime == {"requires_ansible": ">=2.16.0"}
