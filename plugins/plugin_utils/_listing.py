@@ -32,7 +32,8 @@ the count says more than was found                         another sweep; an err
 all rows in one answer, unfilled or counted as the whole   complete: one answer is one moment
 several answers, the count of the whole agrees, ranks 0    complete: a row lost between two pages would leave a gap
 to n-1 are there, each once
-anything else, or the service failed to answer page 0      another sweep; complete once two in a row find the same rows
+anything else; or a page counts more than was found, or    another sweep; complete once two in a row find the same rows
+the service failed to answer page 0
 =========================================================  ===================================================================
 
 Ranks that start at 0 and rise by 1 are documented. Where they do not (a restarted rank, or a list without ranks), that costs
@@ -158,7 +159,8 @@ class _Sweep:
     def is_proven(self) -> bool:
         """Say whether this sweep alone proves that its rows are the whole list."""
         sources = [self._rows(number) for number, new in self._new_rows.items() if new]
-        if self._failed or sum(sources) != len(self.entries):
+        claimed = max(page.count or 0 for page in self._pages.values())
+        if self._failed or claimed > len(self.entries) or sum(sources) != len(self.entries):
             return False  # rows may be missing, or one came twice: the list moved
         counted = self._whole_count() == len(self.entries)
         if len(sources) > 1:

@@ -228,7 +228,7 @@ class Transport:
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY:
-                problem = f"{_heading(response)}: the answer is larger than {MAX_BODY // 1024**2} MiB."
+                problem = f"{self._heading(response)}: the answer is larger than {MAX_BODY // 1024**2} MiB."
                 raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
         return bytes(body)
 
@@ -244,7 +244,7 @@ class Transport:
 
     def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
         status, headers = response.status_code, response.headers
-        heading = self._clean(_heading(response))
+        heading = self._heading(response)
         if 300 <= status < 400:
             problem = f"{heading}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}."
             advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
@@ -262,7 +262,7 @@ class Transport:
         )
 
     def _json_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
-        heading, words = self._clean(_heading(response)), self._clean(text)
+        heading, words = self._heading(response), self._clean(text)
         if _may_be_cut(response, text):
             problem = f'{heading}: the answer breaks off, or is no JSON: "{words}".'
             return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
@@ -281,6 +281,12 @@ class Transport:
 
     def _host(self) -> str:
         return urlsplit(self._url).netloc
+
+    def _heading(self, response: requests.Response) -> str:
+        """Return the status of an answer, with what the vendor's support asks for."""
+        headers = response.headers
+        ids = (f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
+        return f"HTTP {response.status_code}{''.join(ids)}"
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)
@@ -355,12 +361,6 @@ def _int(digits: str) -> int | str:
 def _float(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
-
-
-def _heading(response: requests.Response) -> str:
-    """Return the status of an answer, with what the vendor's support asks for."""
-    ids = (f", {name} {response.headers[key]}" for key, name in _SUPPORT_IDS.items() if key in response.headers)
-    return f"HTTP {response.status_code}{''.join(ids)}"
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

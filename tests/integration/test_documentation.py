@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.simulator import Simulator
+from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ def commands() -> list[str]:
 
 
 def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
-    inventory, login = blocks("yaml")
+    inventory, login = blocks("yaml")[:2]
     with Simulator(demonstration(), ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
         workplace.write("bert.nsml.yml", inventory)
@@ -59,6 +59,35 @@ def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
     assert shown[1].count("SUCCESS") == 3
     assert "bert-2-0" in shown[2]
     assert "bert-2-1" not in shown[2]
+
+
+@pytest.mark.parametrize("number", range(2, 5))
+def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> None:
+    world = demonstration(0)
+    world[0].runs[0].status = RUN_IN_PROGRESS
+    with Simulator(world, ssh=True) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", blocks("yaml")[number])
+        listed = workplace.listed()
+        requests = len(simulator.requests)
+        workplace.listed()
+        cached = requests == len(simulator.requests)
+    ready = listed["nsml_state_running"]["hosts"]
+    assert ready == (["worker0", "worker1"] if number == 4 else [f"bert-2-{rank}" for rank in range(4)])
+    assert cached is (number == 3)
+
+
+def test_no_example_is_left_out() -> None:
+    assert len(blocks("yaml")) == 5
+    assert {line.split()[0] for line in commands()} <= {
+        "make",
+        "ansible-galaxy",
+        "python3",
+        "export",
+        "ansible-inventory",
+        "ansible",
+        "ansible-playbook",
+    }
 
 
 def test_the_demonstration_prints_what_readme_shows() -> None:

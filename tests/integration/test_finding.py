@@ -109,7 +109,10 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("project: brt\nrun: 2\n", f"There is no project 'brt' that these keys can see. Those that they can see: bert ({PROJECT_ID})"),
+        (
+            "project: brt\nrun: 2\n",
+            f"There is no project 'brt' that these keys can see. Those that they can see: bert ({PROJECT_ID})",
+        ),
         ("project: bert\nrun: [latest, 3]\n", "There is no run '3' in project bert. The runs are: "),
         (f"project: {PROJECT_ID}\nrun: 11\n", "There is no run '11' in project bert. The runs are: 10 (RUN_STATE_IN_PROGRESS), "),
     ],
@@ -204,9 +207,7 @@ def test_a_hit_makes_no_request_and_needs_no_secret(place: Place) -> None:
         ("project: bert\nrun: 2\n", {"NCLOUD_ACCESS_KEY_ID": "another-access-key"}, False),
     ],
 )
-def test_only_what_decides_what_is_read_is_a_miss(
-    place: Place, options: str, environment: dict[str, str], hits: bool
-) -> None:
+def test_only_what_decides_what_is_read_is_a_miss(place: Place, options: str, environment: dict[str, str], hits: bool) -> None:
     with Simulator(world()) as simulator:
         listed_with(place, simulator, "project: bert\nrun: 2\n")
         before = len(simulator.requests)

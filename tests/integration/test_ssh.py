@@ -92,6 +92,8 @@ def test_the_demonstration_shows_all_it_promises_and_leaves_nothing(tmp_path: Pa
     for shown in ("--graph", "|--@nsml_state_pending:", "--host bert-2-0", '"nsml_world_size": 4', "ansible.builtin.ping"):
         assert shown in done.stdout
     assert done.stdout.count('"ping": "pong"') == 4
+    assert "waiting for rank 3 (NODE_STATE_PENDING)" in done.stderr
+    assert done.stdout.count("| CHANGED | rc=0 >>") == 4
     assert list(scratch.iterdir()) == []
 
 

@@ -56,15 +56,9 @@ def demonstration(pending: float | None = None) -> list[Project]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description="Simulate CLOVA NSML on loopback.")
-    parser.add_argument(
-        "--environment", type=Path, metavar="FILE", help="write the export lines to FILE once all listens"
-    )
-    parser.add_argument(
-        "--no-ssh", dest="ssh", action="store_false", help="serve the API only, without nodes to log in to"
-    )
-    parser.add_argument(
-        "--pending", type=float, metavar="SECONDS", help="the pending node runs after SECONDS (default: never)"
-    )
+    parser.add_argument("--environment", type=Path, metavar="FILE", help="write the export lines to FILE once all listens")
+    parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="serve the API only, without nodes to log in to")
+    parser.add_argument("--pending", type=float, metavar="SECONDS", help="the pending node runs after SECONDS (default: never)")
     return parser.parse_args()
 
 

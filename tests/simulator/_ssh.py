@@ -40,6 +40,9 @@ class Fleet:
         self._client_key_file = self._folder / "id_ed25519"
         self._client_key_file.touch(mode=0o600)
         self._client_key.write_private_key(self._client_key_file)
+        # Ansible does not quote the interpreter's path, which may have a blank in it.
+        self._python = self._folder / "python"
+        self._python.symlink_to(sys.executable)
         self._servers: dict[Node, NodeServer] = {}
         self._refreshing = asyncio.Lock()
 
@@ -50,7 +53,7 @@ class Fleet:
         ssh_args.append(f'UserKnownHostsFile="{self._known_hosts}"')
         return {
             "ANSIBLE_PRIVATE_KEY_FILE": str(self._client_key_file),
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_PYTHON_INTERPRETER": str(self._python),
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
             "ANSIBLE_REMOTE_USER": USER,
             "ANSIBLE_SSH_ARGS": " ".join(f"-o {shlex.quote(arg)}" for arg in ssh_args),

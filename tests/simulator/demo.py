@@ -12,13 +12,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import Simulator
+from . import NODE_RUNNING, Simulator
 from .__main__ import demonstration
 
-INVENTORY = Path(__file__).with_name("demo.nsml.yml").relative_to(Path.cwd())
+HERE = Path(__file__).parent.relative_to(Path.cwd())
+ALL, NEWEST = HERE / "demo.nsml.yml", HERE / "newest.nsml.yml"
+
+# The pending node becomes ready so long after Ansible has begun to wait for it.
+PENDING_SECONDS = 3
 
 
 def main() -> int:
@@ -50,10 +55,24 @@ def _show(simulator: Simulator, scratch: Path) -> None:
         print(f"$ export {name}={shlex.quote(value)}")
     run = _Shell(settings)
     run(f"ansible-galaxy collection install . --collections-path {shlex.quote(str(collections))}")
-    run(f"cat {INVENTORY}")
-    run(f"ansible-inventory -i {INVENTORY} --graph")
-    run(f"ansible-inventory -i {INVENTORY} --host bert-2-0")
-    run(f"ansible -i {INVENTORY} nsml_ready -m ansible.builtin.ping")
+    run(f"cat {ALL}")
+    run(f"ansible-inventory -i {ALL} --graph")
+    run(f"ansible-inventory -i {ALL} --host bert-2-0")
+    run(f"ansible -i {ALL} nsml_ready -m ansible.builtin.ping")
+    run(f"cat {NEWEST}")
+    start = threading.Timer(PENDING_SECONDS, _let_all_run, [simulator])
+    start.start()
+    try:
+        run(f"ansible -i {NEWEST} nsml_ready -m ansible.builtin.command -a 'printenv NSML_RANK'")
+    finally:
+        start.cancel()
+
+
+def _let_all_run(simulator: Simulator) -> None:
+    for project in simulator.projects:
+        for run in project.runs:
+            for node in run.nodes:
+                node.state = NODE_RUNNING
 
 
 class _Shell:
@@ -61,9 +80,7 @@ class _Shell:
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        mine = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))
-        }
+        mine = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))}
         self._environment = {**mine, **settings, "PATH": path}
 
     def __call__(self, command: str) -> None:

@@ -291,6 +291,11 @@ def test_a_list_that_shifts_between_two_pages_is_read_as_it_then_is(
     assert found == ids(service.entries) or request_number == len(service.asked)
 
 
+def test_a_row_that_comes_while_one_row_pages_are_read_hides_no_other() -> None:
+    service = FakeService(whole(10), fixed=1, page_zero="refused", moves={2: insert_at_front})
+    assert read_all(service, 10) == ids(service.entries)
+
+
 @pytest.mark.parametrize("count", ["whole", "page", "absent"])
 def test_a_list_that_never_rests_is_an_error(count: Any) -> None:
     number = iter(range(10**6))
