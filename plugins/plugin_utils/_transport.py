@@ -228,7 +228,7 @@ class Transport:
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_BODY:
-                problem = f"{self._heading(response)}: the answer is larger than {MAX_BODY // 1024**2} MiB."
+                problem = f"the answer is larger than {MAX_BODY // 1024**2} MiB{self._ids(response)}."
                 raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
         return bytes(body)
 
@@ -243,10 +243,9 @@ class Transport:
         return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
 
     def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
-        status, headers = response.status_code, response.headers
-        heading = self._heading(response)
+        status, headers, ids = response.status_code, response.headers, self._ids(response)
         if 300 <= status < 400:
-            problem = f"{heading}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}."
+            problem = f"HTTP {status}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}{ids}."
             advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
             return self._error(ResponseError, request, problem, advice)
         fault = read_fault(text, self._credentials.redact)
@@ -254,7 +253,7 @@ class Transport:
         return kind(
             request.what,
             self._where(request),
-            f"{heading}{fault}.",
+            f"HTTP {status}{fault}{ids}.",
             advice,
             status=status,
             code=fault.code,
@@ -262,11 +261,11 @@ class Transport:
         )
 
     def _json_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
-        heading, words = self._heading(response), self._clean(text)
+        answer = f'"{self._clean(text)}"{self._ids(response)}'
         if _may_be_cut(response, text):
-            problem = f'{heading}: the answer breaks off, or is no JSON: "{words}".'
+            problem = f"the answer breaks off, or is no JSON: {answer}."
             return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
-        problem = f'{heading}: the answer is no JSON that can be used: "{words}".'
+        problem = f"the answer is no JSON that can be used: {answer}."
         advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
         return self._error(ResponseError, request, problem, advice)
 
@@ -282,11 +281,10 @@ class Transport:
     def _host(self) -> str:
         return urlsplit(self._url).netloc
 
-    def _heading(self, response: requests.Response) -> str:
-        """Return the status of an answer, with what the vendor's support asks for."""
+    def _ids(self, response: requests.Response) -> str:
+        """Return what the vendor's support asks for."""
         headers = response.headers
-        ids = (f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
-        return f"HTTP {response.status_code}{''.join(ids)}"
+        return "".join(f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)

@@ -36,7 +36,8 @@ VENDOR_EXAMPLE = """
 
 KEYS = "access_key: accessKey0000000\nsecret_key: secretKey0000000\napi_key: apiKey0000000000\n"
 
-SMALLEST = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n"
+# Nothing is tried again: a request that no test foresaw is an error at once.
+SMALLEST = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\nretries: 0\n"
 
 
 @dataclass(frozen=True)

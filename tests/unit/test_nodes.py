@@ -213,7 +213,7 @@ def test_run_left_out_is_every_run_in_progress(tmp_path: Path) -> None:
     serve_nodes([row()])
 
     assert load(tmp_path, SMALLEST.replace("run: 2\n", "")).names == ["bert-2-0"]
-    assert load(tmp_path, "plugin: navercloud.nsml.nodes\n").names == ["bert-2-0"]
+    assert load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").names == ["bert-2-0"]
 
 
 def test_project_and_run_may_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_project_and_run_may_come_from_the_environment(tmp_path: Path, monkeypat
     serve_nodes([row(nodeId="a", rank=0)], run="1")
     serve_nodes([row(nodeId="b", rank=1)], run="2")
 
-    assert load(tmp_path, "plugin: navercloud.nsml.nodes\n").names == ["project-1-0", "project-2-1"]
+    assert load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").names == ["project-1-0", "project-2-1"]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_what_the_environment_gives_is_not_executed(tmp_path: Path, monkeypatch:
     given = {"NCLOUD_NSML_PROJECT": f"project: {PROJECT_ID}\n", "NCLOUD_NSML_RUN": "run: 2\n"}
     serve_nodes([row()])
 
-    load(tmp_path, "plugin: navercloud.nsml.nodes\n" + "".join(text for name, text in given.items() if name != variable))
+    load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n" + "".join(text for name, text in given.items() if name != variable))
 
     assert not marker.exists()
 
@@ -404,7 +404,7 @@ def test_a_wrong_option_is_a_clear_error(tmp_path: Path, option: str, word: str)
     name = option.split(":", maxsplit=1)[0]
     kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(f"{name}:"))
 
-    loaded = load(tmp_path, f"{kept}\n{option}\n", verbosity=0)
+    loaded = load(tmp_path, f"{kept}\n{option}\n")
 
     refused(loaded, word)
     assert not any(kind in loaded.printed for kind in ("TypeError", "object has no attribute", "not supported between", "KeyError"))
@@ -535,7 +535,7 @@ def test_two_projects_of_one_name_share_no_group(tmp_path: Path) -> None:
     serve("/projects/runs", {"runList": run_list})
     for rank, project in enumerate(ids):
         serve_nodes([row(nodeId=project, rank=rank)], run="1", project=project)
-    text = "plugin: navercloud.nsml.nodes\nrun: all\n"
+    text = "plugin: navercloud.nsml.nodes\nrun: all\nretries: 0\n"
 
     loaded = load(tmp_path, text)
 
