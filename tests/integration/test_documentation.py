@@ -79,15 +79,8 @@ def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> N
 
 def test_no_example_is_left_out() -> None:
     assert len(blocks("yaml")) == 5
-    assert {line.split()[0] for line in commands()} <= {
-        "make",
-        "ansible-galaxy",
-        "python3",
-        "export",
-        "ansible-inventory",
-        "ansible",
-        "ansible-playbook",
-    }
+    tools = {"make", "ansible-galaxy", "python3", "export", "ansible-inventory", "ansible", "ansible-playbook"}
+    assert {line.split()[0] for line in commands()} <= tools
 
 
 def test_the_demonstration_prints_what_readme_shows() -> None:

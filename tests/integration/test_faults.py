@@ -116,8 +116,8 @@ FAULTS = [
 ]
 
 
-def forms(secret: str) -> set[str]:
-    return {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}
+def forms(secret: str) -> list[str]:
+    return [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
 
 
 @contextmanager

@@ -41,7 +41,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(autouse=True)
 def _api() -> Iterator[None]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False):
+    with responses.mock:
         yield
 
 

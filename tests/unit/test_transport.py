@@ -209,7 +209,7 @@ def test_each_outcome_has_its_class_words_code_ids_and_advice(  # noqa: PLR0917
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.code) == (status, code)
     shown = f", code {code}" if code else ""
-    problem = f'HTTP {status}, trace ID trace-1, request ID request-2{shown}: "The gateway\'s words" (its details). '
+    problem = f'HTTP {status}{shown}: "The gateway\'s words" (its details), trace ID trace-1, request ID request-2. '
     assert str(caught.value).startswith(WHERE + problem)
     assert str(caught.value).removeprefix(WHERE + problem) == caught.value.advice
 
@@ -567,7 +567,8 @@ def test_a_200_that_is_no_usable_json_is_an_error_and_not_retried(clock: Clock, 
     with Server(sends(message(body, 200, "x-ncp-trace-id: trace-1"))) as server:
         text = fails(ResponseError, server.url, clock, retries=5)
         assert len(server.requests) == 1
-    assert 'HTTP 200, trace ID trace-1: the answer is no JSON that can be used: "' in text
+    assert 'the answer is no JSON that can be used: "' in text
+    assert '", trace ID trace-1. Check that api_url' in text
     assert len(text) < 700
 
 
