@@ -220,8 +220,10 @@ keyed_groups:
 """
 
 import time
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
@@ -238,16 +240,16 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import (
     _waiting,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NsmlError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 
-try:
-    from ansible.template import trust_as_template  # noqa: F401  (from 2.19 on)
-except ImportError:
-    from ansible.utils.unsafe_proxy import wrap_var as untrusted
-else:
+if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
 
     def untrusted(value: Any) -> Any:
-        """Return a value from the API so that it is never a template: from 2.19 on, only what is marked as trusted is."""
+        """Return a value from the API so that it is never a template."""
         return value
+
+else:
+    from ansible.utils.unsafe_proxy import wrap_var as untrusted
 
 
 if TYPE_CHECKING:
@@ -298,14 +300,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise AnsibleParserError(str(error)) from None
         for warning in layout.warnings:
             self.display.warning(warning)
-        merge(self._staged(layout, inventory.current_source, options.strict), inventory)
+        staged = self._staged(layout, inventory.current_source, options.strict)
+        check_merge(staged, inventory)
+        merge(staged, inventory)
 
     def _read_options(self, path: str) -> _options.Options:
         try:
             self._config = self._read_config_data(path)
         except AttributeError:  # this is how Ansible stumbles over a list
             raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
-        _options.check_names(self._config, self.option_definitions)
+        _options.check_given(self._config, self.option_definitions)
         templated = {name: self._template(self._config[name]) for name in TEMPLATED if name in self._config}
         self.set_options(direct={**self._config, **templated}, var_options=self._vars)
         return _options.check(self.get_options())
@@ -316,9 +320,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _given_keys(self) -> dict[str, Any]:
         given = {name: self.get_option(name) for name in ("access_key", "secret_key", "api_key", "profile")}
-        if "profile" in self._config:
+        if self._config.get("profile"):
             # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
-            given.update({name: None for name in ("access_key", "secret_key") if name not in self._config})
+            given.update({name: None for name in ("access_key", "secret_key") if not self._config.get(name)})
         return given
 
     def _runs(self, options: _options.Options, may_use_cache: bool) -> list[_reading.RunRows]:
@@ -405,7 +409,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 return bool(self.templar.evaluate_conditional(expression))
             return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
         except EXPRESSION_ERRORS as error:
-            text = f"{node.name}: {expression!r}: {error}"
+            text = readable(f"{node.name}: {expression!r}: {error}")
             if strict:
                 raise AnsibleParserError(f"filters failed for {text}") from None
             self._left_out.append(text)
@@ -418,7 +422,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = variables[expression] if expression in variables else self._compose(expression, variables)
             except EXPRESSION_ERRORS as error:
                 if options.strict:
-                    raise AnsibleParserError(f"hostnames failed for {node.name}: {expression!r}: {error}") from None
+                    text = readable(f"{node.name}: {expression!r}: {error}")
+                    raise AnsibleParserError(f"hostnames failed for {text}") from None
                 continue
             if name not in (None, ""):
                 return str(name)
@@ -463,6 +468,25 @@ def fill(inventory: InventoryData, layout: _layout.Layout) -> None:
             inventory.add_child(group, name)
 
 
+def check_merge(source: InventoryData, target: InventoryData) -> None:
+    """Refuse what Ansible could not hold, before anything is added.
+
+    :raises AnsibleParserError: a host bears the name of a group, or groups would hold each other
+    """
+    clashes = source.hosts.keys() & (source.groups.keys() | target.groups.keys()) | source.groups.keys() & target.hosts.keys()
+    if clashes:
+        raise AnsibleParserError(
+            f"Names of a host and of a group at once: {', '.join(sorted(clashes))}. Choose other hostnames or group names."
+        )
+    children: dict[str, set[str]] = {}
+    for group in (*source.groups.values(), *target.groups.values()):
+        children.setdefault(group.name, set()).update(child.name for child in group.child_groups)
+    try:
+        TopologicalSorter(children).prepare()
+    except CycleError as error:
+        raise AnsibleParserError(f"Groups that would hold each other: {', '.join(sorted(set(error.args[1])))}.") from None
+
+
 def merge(source: InventoryData, target: InventoryData) -> None:
     """Add all that one inventory holds to another."""
     for name in source.groups:
@@ -470,7 +494,8 @@ def merge(source: InventoryData, target: InventoryData) -> None:
     for name, host in source.hosts.items():
         target.add_host(name)
         for variable, value in host.vars.items():
-            target.set_variable(name, variable, value)
+            if variable not in ("inventory_file", "inventory_dir"):  # those of the source that knew the host first
+                target.set_variable(name, variable, value)
     for group in source.groups.values():
         for child in group.child_groups:
             target.add_child(group.name, child.name)

@@ -59,7 +59,7 @@ class Api:
                     endpoint = endpoints[index]
                     raise IncompleteError(
                         endpoint.what,
-                        f"GET {endpoint.path}",
+                        self._transport.where(Request(endpoint.what, endpoint.path)),
                         f"the list cannot be proven complete: {error}",
                         "Try again; if it stays so, please report it with this text.",
                     ) from None
@@ -84,4 +84,4 @@ class Api:
             if number == 0 and error.status == 500:
                 return None  # one that counts from 1 may stumble over the negative index; it may also be a passing fault
             raise
-        return parse_page(body, endpoint, number)
+        return parse_page(body, endpoint, number, self._transport.where(request))

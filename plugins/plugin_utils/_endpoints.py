@@ -74,21 +74,23 @@ def _segment(name: str) -> str:
     return segment
 
 
-def parse_page(body: Any, endpoint: Endpoint, number: int) -> Page:
+def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
     """Return one page of the answer (the shape ``{key: [...], "totalCount": n}`` is documented).
+
+    :param where: method and path, for an error text
 
     :raises ResponseError: the body has another shape, or a row no identity; the text says where
     """
     rows = body.get(endpoint.key) if isinstance(body, Mapping) else None
     if not isinstance(rows, list):
-        raise _malformed(endpoint, f"page {number} has no list {endpoint.key!r}")
+        raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}")
     entries = []
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise _malformed(endpoint, f"page {number}, row {index} is no object")
+            raise _malformed(endpoint, where, f"page {number}, row {index} is no object")
         identity = _identity(row, endpoint)
         if identity is None:
-            raise _malformed(endpoint, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
+            raise _malformed(endpoint, where, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
         entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
     return Page(entries, integer(body.get("totalCount")))
 
@@ -98,10 +100,10 @@ def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:
     return parts if all(parts) else None
 
 
-def _malformed(endpoint: Endpoint, problem: str) -> ResponseError:
+def _malformed(endpoint: Endpoint, where: str, problem: str) -> ResponseError:
     return ResponseError(
         endpoint.what,
-        f"GET {endpoint.path}",
+        where,
         f"the answer is not what the API describes: {problem}.",
         "Check that api_url is the NSML API; if it is, please report this text.",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,11 +111,13 @@ def _take(name: str, taken: set[str]) -> str:
 
 
 def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, Hashable], list[int]]:
-    """Return for each group, as its name and the value that it stands for, the places of its hosts."""
+    """Return for each group, as its name and the value that it stands for, the places of its hosts; kind after kind."""
     members: dict[tuple[str, Hashable], list[int]] = {}
-    for place, host in enumerate(hosts):
-        for group in _groups_of(host.node, group_by):
-            members.setdefault(group, []).append(place)
+    for kind in (*GROUP_BY, READY):
+        if kind in group_by or kind == READY:
+            for place, host in enumerate(hosts):
+                if group := _group(kind, host.node):
+                    members.setdefault(group, []).append(place)
     return members
 
 
@@ -136,19 +138,21 @@ def _grouped(hosts: Sequence[Host], group_by: Sequence[str], warnings: list[str]
     }
 
 
-def _groups_of(node: Node, group_by: Sequence[str]) -> Iterator[tuple[str, Hashable]]:
-    """Yield each group of a node, as its name and the value that it stands for."""
+def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
+    """Return a node's group of a kind, as its name and the value that it stands for; None where it is in none."""
     run = node.run
-    if "project" in group_by:
-        yield f"nsml_project_{safe_group(run.project_title)}", run.project_id
-    if "run" in group_by:
-        yield f"nsml_run_{safe_group(run.project_title)}_{safe_group(run.name)}", (run.project_id, run.name)
-    if "state" in group_by and node.state is not None:
-        yield f"nsml_state_{safe_group(node.state)}", node.state
-    if "rank" in group_by and node.rank is not None:
-        yield f"nsml_rank_{node.rank}", node.rank
-    if node.ready:
-        yield READY, READY
+    project = safe_group(run.project_title)
+    if kind == "project":
+        return f"nsml_project_{project}", run.project_id
+    if kind == "run":
+        return f"nsml_run_{project}_{safe_group(run.name)}", (run.project_id, run.name)
+    if kind == "state" and node.state is not None:
+        return f"nsml_state_{safe_group(node.state)}", node.state
+    if kind == "rank" and node.rank is not None:
+        return f"nsml_rank_{node.rank}", node.rank
+    if kind == READY and node.ready:
+        return READY, READY
+    return None
 
 
 def _fingerprint(value: Hashable) -> str:

@@ -41,9 +41,9 @@ requests, never rows.
 
 What no reading of that many requests can tell:
 
-- A service that counts from 0, whose count is no count of the whole, and whose second page holds just ranks 0 to n-1, answers page
-  1 as a run of n nodes does. The lowest ranks are taken to come first.
-- Rows that are all replaced by others of the same ranks, between two pages of one sweep, leave no trace in it.
+- A service that counts from 0, whose count is no count of the whole, and whose second page holds just ranks 0 to n-1, answers
+  page 1 as a run of n nodes does. The lowest ranks are taken to come first.
+- Rows that give way to others of the same ranks between two pages of a sweep may leave no trace in it.
 - A list that never rests may look the same twice and yet have been another in between. What is proven is that each row was there
   in both sweeps.
 """
@@ -113,14 +113,14 @@ def read(size: int) -> Reading:
                 sweep.add(number, page)
             if len(sweep.entries) > MAX_ROWS:
                 raise NotSettled(f"it has more than {MAX_ROWS:,} rows.")
-        if sweep.lacks_rows():
-            before = None
-        elif sweep.is_proven() or (before and before.entries.keys() == sweep.entries.keys()):
+        is_repeated = before is not None and before.entries.keys() == sweep.entries.keys()
+        if not sweep.lacks_rows() and (sweep.is_proven() or is_repeated):
             return [entry.row for entry in sweep.entries.values()]
-        else:
-            before = sweep
+        before = sweep
         seen.append(sweep.summary())
-    raise NotSettled(f"in {len(seen)} readings it never agreed with its own count, nor twice with itself: {'; '.join(seen)}.")
+    raise NotSettled(
+        f"in {len(seen)} readings it never agreed with its own count, nor twice with itself: {'; '.join(dict.fromkeys(seen))}."
+    )
 
 
 class _Sweep:
@@ -158,14 +158,14 @@ class _Sweep:
 
     def is_proven(self) -> bool:
         """Say whether this sweep alone proves that its rows are the whole list."""
-        sources = [self._rows(number) for number, new in self._new_rows.items() if new]
         claimed = max(page.count or 0 for page in self._pages.values())
-        if self._failed or claimed > len(self.entries) or sum(sources) != len(self.entries):
-            return False  # rows may be missing, or one came twice: the list moved
+        if self._failed or claimed > len(self.entries):
+            return False
+        sources = [number for number, new in self._new_rows.items() if new]
         counted = self._whole_count() == len(self.entries)
         if len(sources) > 1:
             return counted and self._ranks_are_whole()
-        return counted or not sources or not self._may_be_full(sources[0])
+        return counted or not sources or not self._may_be_full(self._rows(sources[0]))
 
     def summary(self) -> str:
         """Say what was seen, for an error text."""
@@ -212,7 +212,7 @@ class _Sweep:
             return None
         (count,) = counts
         is_whole = any(page.count == count != len(page.entries) for page in pages)
-        return count if is_whole and count is not None and count >= len(self.entries) else None
+        return count if is_whole else None
 
     def _ranks_are_whole(self) -> bool:
         ranks = {entry.rank for entry in self.entries.values()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,7 +62,7 @@ class Node:
         return f"{self.run.project_title}-{self.run.name}-{self.id if self.rank is None else self.rank}"
 
 
-def nodes_of_run(rows: list[Mapping[str, Any]], run: Run) -> list[Node]:
+def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
     """Return the run's nodes; each row has a node ID."""
     return [
         Node(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Con
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
+
+# As Ansible takes them; None is a value that was left out.
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,22 @@ def check(values: Mapping[str, Any]) -> Options:
     )
 
 
-def check_names(given: Collection[str], known: Collection[str]) -> None:
-    """Refuse the name of an option that does not exist, where Ansible would pass over it in silence.
+def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse what Ansible would pass over in silence: the name of no option, and a value of no use that it takes for false.
 
-    :raises ConfigurationError: with the nearest name
+    :param given: the inventory file's own options
+    :param known: the documentation of each option
+    :raises ConfigurationError: with the nearest name, or with what the value must be
     """
-    for name in given:
+    for name, value in given.items():
         if name not in known:
             nearest = difflib.get_close_matches(str(name), known, n=1)
             hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
             raise ConfigurationError(
                 f"There is no option {str(name)!r}.{hint} See: ansible-doc -t inventory navercloud.nsml.nodes"
             )
+        if known[name].get("type") in ("bool", "boolean") and str(value).lower() not in _BOOLEANS:
+            raise ConfigurationError(f"{name} is {value!r}. It must be true or false.")
 
 
 def _at_least(name: str, value: int, least: int) -> int:

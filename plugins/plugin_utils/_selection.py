@@ -202,7 +202,6 @@ def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:
     """Name what there is, each by its name and what else to say of it, the nearest name first."""
     if not known:
         return f"{title}: none."
-    wanted = readable(wanted)
     named = [(readable(name), said) for name, said in known]
     nearest = sorted(named, key=lambda pair: -difflib.SequenceMatcher(None, wanted, pair[0]).ratio())
     more = f", and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""

@@ -252,7 +252,7 @@ class Transport:
         kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
         return kind(
             request.what,
-            self._where(request),
+            self.where(request),
             f"HTTP {status}{fault}{ids}.",
             advice,
             status=status,
@@ -270,12 +270,13 @@ class Transport:
         return self._error(ResponseError, request, problem, advice)
 
     def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
-        return kind(request.what, self._where(request), problem, advice)
+        return kind(request.what, self.where(request), problem, advice)
 
     def _target(self, request: Request) -> str:
         return self._url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
 
-    def _where(self, request: Request) -> str:
+    def where(self, request: Request) -> str:
+        """Return method and path of a request, for an error text."""
         return "GET /" + self._target(request).split("/", 3)[3]
 
     def _host(self) -> str:

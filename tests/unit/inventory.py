@@ -17,8 +17,8 @@ from typing import Any
 import responses
 from ansible import context
 from ansible.inventory.manager import InventoryManager
-from ansible.module_utils.common.collections import ImmutableDict
 from ansible.parsing.dataloader import DataLoader
+from ansible.utils.context_objects import CLIArgs
 from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 
@@ -106,16 +106,16 @@ def load_sources(sources: Sequence[str], *, extra_vars: Sequence[str] = (), verb
     display = Display()
     display._warns.clear()
     display._errors.clear()
-    display.columns, display.verbosity = 10_000, verbosity
-    load_extra_vars.extra_vars = None  # where Ansible keeps them
+    vars(display).update(columns=10_000, verbosity=verbosity)
+    vars(load_extra_vars).pop("extra_vars", None)  # where Ansible keeps those that it read first
     before = context.CLIARGS
-    context.CLIARGS = ImmutableDict(extra_vars=tuple(extra_vars))
+    context.CLIARGS = CLIArgs({"extra_vars": tuple(extra_vars)})
     printed = io.StringIO()
     try:
         with redirect_stdout(printed), redirect_stderr(printed):
             manager = InventoryManager(loader=DataLoader(), sources=list(sources))
     finally:
         context.CLIARGS = before
-        load_extra_vars.extra_vars = None
-        display.verbosity = 0
+        vars(load_extra_vars).pop("extra_vars", None)
+        vars(display).update(verbosity=0)
     return Loaded(manager, " ".join(printed.getvalue().split()))

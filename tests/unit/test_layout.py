@@ -12,13 +12,21 @@ from typing import Any
 
 import pytest
 from ansible.inventory.group import to_safe_group_name
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._layout import GROUP_BY, Host, Layout, lay_out, safe_group, safe_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._layout import (
+    GROUP_BY,
+    Host,
+    Layout,
+    lay_out,
+    safe_group,
+    safe_name,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row
-from hypothesis import given
-from hypothesis import strategies as st
 
 BERT = Run("id0", "2", "bert")
 HARMLESS = re.compile(r"[\w][\w.-]*")
@@ -56,7 +64,9 @@ def test_the_order_is_project_then_run_number_then_rank_then_node_id() -> None:
 
 HOSTS = st.lists(
     st.builds(
-        lambda node_id, project, run, rank, state, name: host(node_id, Run(f"id-{project}", run, project), name, rank=rank, state=state),
+        lambda node_id, project, run, rank, state, name: host(
+            node_id, Run(f"id-{project}", run, project), name, rank=rank, state=state
+        ),
         st.text(min_size=1, max_size=4) | st.sampled_from(["-", "all", "localhost", "y" * 200]),
         NAMES,
         st.sampled_from(["1", "2", "10", "a-b", "a_b"]),
@@ -97,7 +107,7 @@ def test_no_two_projects_states_or_runs_share_a_group(hosts: list[Host]) -> None
     for group, members in layout.groups.items():
         nodes = [by_name[name] for name in members]
         kind = group.split("_")[1]
-        values = {
+        values: dict[str, set[Any]] = {
             "project": {node.run.project_id for node in nodes},
             "run": {(node.run.project_id, node.run.name) for node in nodes},
             "state": {node.state for node in nodes},
@@ -144,7 +154,9 @@ def test_a_name_is_made_of_harmless_characters(wanted: str, name: str) -> None:
         (["nsml_run_bert_2"], ["nsml_run_bert_2-n0"]),
     ],
 )
-def test_a_name_that_is_not_free_takes_the_node_id_with_one_warning_or_is_an_error(wanted: list[str], expected: list[str]) -> None:
+def test_a_name_that_is_not_free_takes_the_node_id_with_one_warning_or_is_an_error(
+    wanted: list[str], expected: list[str]
+) -> None:
     hosts = [host(f"n{rank}", name=name, rank=rank) for rank, name in enumerate(wanted)]
 
     layout = laid_out(*hosts)
@@ -256,7 +268,7 @@ def test_a_project_that_bears_the_name_of_a_hash_shares_no_group() -> None:
 
     groups = laid_out(*clashing, host("n2", Run("id2", "1", final)), group_by=["project"]).groups
 
-    assert sorted(len(members) for group, members in groups.items() if group != "nsml_ready") == [1, 1, 1]
+    assert [len(members) for group, members in groups.items() if group != "nsml_ready"] == [1, 1, 1]
 
 
 def test_the_hash_of_a_group_is_always_the_same() -> None:

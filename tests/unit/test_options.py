@@ -12,15 +12,17 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ansible_collections.navercloud.nsml.plugins.inventory import nodes
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 
+KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
 DEFAULTS: dict[str, Any] = {
     "strict": False,
-    **{name: option.get("default") for name, option in yaml.safe_load(nodes.DOCUMENTATION)["options"].items()},
+    **{name: option.get("default") for name, option in KNOWN.items()},
 }
 
 
@@ -45,7 +47,7 @@ def test_a_run_is_one_or_a_list_of_names_or_numbers(run: Any, runs: tuple[str, .
 
 @pytest.mark.parametrize("run", [None, True, 2.0, {}, {"a": 1}, [None], [[1]], [], "", " ", "1,,2", [True]])
 def test_a_run_of_another_kind_is_refused(run: Any) -> None:
-    with pytest.raises(ConfigurationError, match="^run |run '"):
+    with pytest.raises(ConfigurationError, match=r"^run "):
         check(run=run)
 
 
@@ -102,14 +104,25 @@ def test_certificates_that_are_not_verified_need_no_ca_path() -> None:
 @pytest.mark.parametrize(("given", "nearest"), [("projct", "'project'"), ("hostname", "'hostnames'"), ("Run", "'run'")])
 def test_a_wrong_name_is_refused_with_the_nearest_one(given: str, nearest: str) -> None:
     with pytest.raises(ConfigurationError, match=f"There is no option '{given}'. Did you mean {nearest}"):
-        _options.check_names(["run", given], DEFAULTS)
+        _options.check_given({"run": 2, given: 1}, KNOWN)
 
 
 @pytest.mark.parametrize("given", ["zzz", 5, None])
 def test_a_name_that_is_near_to_none_is_refused_too(given: Any) -> None:
     with pytest.raises(ConfigurationError, match=f"There is no option '{given}'. See"):
-        _options.check_names([given], DEFAULTS)
+        _options.check_given({given: 1}, KNOWN)
 
 
 def test_right_names_are_taken() -> None:
-    _options.check_names(DEFAULTS, DEFAULTS)
+    _options.check_given({name: DEFAULTS[name] for name in KNOWN}, KNOWN)
+
+
+@pytest.mark.parametrize("value", [True, False, "yes", "Off", 0, None])
+def test_a_truth_is_taken(value: object) -> None:
+    _options.check_given({"validate_certs": value}, KNOWN)
+
+
+@pytest.mark.parametrize("value", ["treu", "", {}, [], 2])
+def test_what_is_no_truth_never_switches_a_guard_off(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"validate_certs is .* true or false"):
+        _options.check_given({"validate_certs": value}, KNOWN)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import pytest
+
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
 
 

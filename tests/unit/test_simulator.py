@@ -22,7 +22,7 @@ import pytest
 import requests
 import trustme
 
-from tests.simulator import (
+from ansible_collections.navercloud.nsml.tests.simulator import (
     ABSENT,
     NODE_PENDING,
     NODE_RUNNING,
@@ -130,9 +130,7 @@ def test_signature_fits_the_known_vectors(path: str, signature: str) -> None:
         ("Content-Type", None, (400, "100", "Bad Request Exception")),
     ],
 )
-def test_each_header_is_checked(
-    plain: Simulator, header: str, value: str | None, expected: tuple[int, str, str]
-) -> None:
+def test_each_header_is_checked(plain: Simulator, header: str, value: str | None, expected: tuple[int, str, str]) -> None:
     assert error(ask(plain, "/projects", changed={header: value})) == expected
 
 
@@ -165,9 +163,7 @@ def test_clock_offset_moves_the_servers_clock_and_its_date_header() -> None:
         ("GET", "/projects?pageSize=0", (400, "100", "Bad Request Exception")),
     ],
 )
-def test_refusals_come_in_the_gateways_words(
-    plain: Simulator, method: str, path: str, expected: tuple[int, str, str]
-) -> None:
+def test_refusals_come_in_the_gateways_words(plain: Simulator, method: str, path: str, expected: tuple[int, str, str]) -> None:
     assert error(ask(plain, path, method=method)) == expected
 
 

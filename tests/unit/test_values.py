@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -41,7 +42,27 @@ def test_a_whole_number_is_one_however_it_was_sent(value: object, expected: int)
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "x", "3.0", "1_0", "+3", "0x10", "٣", "9" * 19, 10**18, -(10**18), 1e300, 3.5, math.nan, math.inf, None, True, [3], {}],
+    [
+        "",
+        " ",
+        "x",
+        "3.0",
+        "1_0",
+        "+3",
+        "0x10",
+        "٣",
+        "9" * 19,
+        10**18,
+        -(10**18),
+        1e300,
+        3.5,
+        math.nan,
+        math.inf,
+        None,
+        True,
+        [3],
+        {},
+    ],
 )
 def test_all_else_is_no_number(value: object) -> None:
     assert integer(value) is None

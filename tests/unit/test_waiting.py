@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ SERVER_FAULT = _errors.ServerError("the nodes", "GET /nodes", "HTTP 503.", "Try 
 
 def run(*states: str, name: str = "2", status: str | None = IN_PROGRESS, **fields: Any) -> RunRows:
     """Return a run whose nodes are in these states."""
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for rank, state in enumerate(states):
         place = {"host": "10.0.0.1", "sshPort": 15001 + rank} if state == RUNNING else {}
         exit_code = 1 if state == FAILED else -1
