@@ -19,7 +19,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -156,10 +156,10 @@ class Transport:
         """Close the connections that are kept."""
         self._session.close()
 
-    def get(self, request: Request, deadline: Deadline, *, patient: bool = True) -> Any:
+    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
         """Return the JSON value that the service answers.
 
-        :param patient: try again after a fault that may pass
+        :param lasting: statuses that do not pass for this request, so that it is not tried again
         :raises RequestError: its class says how it failed
         """
         attempt = 0
@@ -169,7 +169,7 @@ class Transport:
             except RequestError as error:
                 if attempt:
                     error.note = f"Tried {attempt + 1} times."
-                if not patient or attempt >= self._retries or not is_worth_retrying(error):
+                if attempt >= self._retries or not is_worth_retrying(error) or getattr(error, "status", None) in lasting:
                     raise
                 pause = pause_before(error, attempt, self._rand())
                 left = deadline.remaining()

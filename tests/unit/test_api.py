@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import pytest
@@ -38,11 +38,11 @@ class FakeTransport:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.asked: list[tuple[str, int]] = []
-        self.patient: list[bool] = []
+        self.lasting: list[Collection[int]] = []
 
-    def get(self, request: Request, deadline: Deadline, *, patient: bool = True) -> Any:
+    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
         self.asked.append((request.path, request.query.get("page", -1)))
-        self.patient.append(patient)
+        self.lasting.append(lasting)
         return self._answer(request)
 
     def where(self, request: Request) -> str:
@@ -221,7 +221,7 @@ def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: in
     assert api(transport).read([PROJECTS], Deadline(60)) == [rows]
     # A 500 may be a passing fault: it must come twice.
     assert [page for _path, page in transport.asked] == [1, 0] * (2 if status == 500 else 1)
-    assert transport.patient == [page > 0 for _path, page in transport.asked]
+    assert transport.lasting == [() if page else (500,) for _path, page in transport.asked]
 
 
 def test_a_passing_500_at_page_0_hides_no_row() -> None:

@@ -105,10 +105,10 @@ def transport(url: str, clock: Clock, **options: Any) -> Transport:
     return Transport(url, CREDENTIALS, **{**values, "rand": lambda: 1.0, **options})
 
 
-def get(url: str, clock: Clock, *, deadline: float = 60, patient: bool = True, **options: Any) -> Any:
+def get(url: str, clock: Clock, *, deadline: float = 60, lasting: tuple[int, ...] = (), **options: Any) -> Any:
     sender = transport(url, clock, **options)
     try:
-        return sender.get(REQUEST, Deadline(deadline, clock.now), patient=patient)
+        return sender.get(REQUEST, Deadline(deadline, clock.now), lasting=lasting)
     finally:
         sender.close()
 
@@ -316,10 +316,11 @@ def test_a_quota_is_not_retried_even_with_a_retry_after(web: responses.RequestsM
     assert len(web.calls) == 1
 
 
-def test_an_impatient_request_is_sent_once(web: responses.RequestsMock, clock: Clock) -> None:
+def test_a_status_that_lasts_is_not_tried_again(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
-    fails(ServerError, URL, clock, retries=5, patient=False)
-    assert (len(web.calls), clock.pauses) == (1, [])
+    answer(web, 500)
+    fails(ServerError, URL, clock, retries=5, lasting=(500,))
+    assert len(web.calls) == 2
 
 
 @pytest.mark.parametrize("value", ["7", formatdate(NOW + 7, usegmt=True)])
