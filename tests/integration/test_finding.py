@@ -298,3 +298,32 @@ def test_one_line_at_v_says_where_the_hosts_came_from(place: Place) -> None:
     read, remembered = (" ".join((done.stdout + done.stderr).split()) for done in outputs)
     assert f"nodes: 2, runs: 1, read now, requests: {PROJECTS + NODES}, seconds: " in read
     assert "nodes: 2, runs: 1, from the cache, " in remembered
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ lookup('ansible.builtin.pipe', 'touch executed') }}",
+        "#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ lookup('ansible.builtin.pipe', 'touch executed') ]]",
+    ],
+)
+def test_no_text_from_the_cache_is_ever_a_template(place: Place, tmp_path: Path, text: str) -> None:
+    hostile = Node(rank=0, port=15000, command=text, extra={"labels": {"__ansible_unsafe": text, text: [text]}})
+    play = """\
+        - hosts: nsml
+          gather_facts: false
+          connection: local
+          tasks:
+            - ansible.builtin.debug:
+                msg: "{{ nsml_command }} {{ nsml_labels }} {{ composed }} {{ group_names }} {{ inventory_hostname }}"
+        """
+    options = f"project: {PROJECT_ID}\nrun: 2\ncompose: {{composed: nsml_command ~ nsml_labels}}\n"
+    options += "keyed_groups: [{key: nsml_command}]\nhostnames: [nsml_command]\n" + CACHED
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", nodes=[hostile])])]) as simulator:
+        workplace = place(simulator, options)
+        workplace.write("play.yml", play)
+        for _time in range(2):
+            done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml")
+            assert "touch executed" in done.stdout
+        assert len(simulator.requests) == NODES
+    assert not list(tmp_path.glob("**/executed"))
