@@ -34,6 +34,7 @@ def _prepare() -> None:
         ANSIBLE_HOME=str(scratch / "ansible-home"),
         ANSIBLE_NOCOLOR="1",
         ANSIBLE_LOCALHOST_WARNING="0",
+        ANSIBLE_SSH_CONTROL_PATH_DIR=str(scratch / "cp"),
         HOME=str(scratch),
         LC_ALL="C.UTF-8",
         PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),

@@ -56,6 +56,8 @@ class Fleet:
             "ANSIBLE_PYTHON_INTERPRETER": str(self._python),
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
             "ANSIBLE_REMOTE_USER": USER,
+            # The path of a control socket must be short, which a home's need not be.
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
             "ANSIBLE_SSH_ARGS": " ".join(f"-o {shlex.quote(arg)}" for arg in ssh_args),
         }
 
