@@ -79,7 +79,17 @@ def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> N
 
 def test_no_example_is_left_out() -> None:
     assert len(blocks("yaml")) == 5
-    tools = {"make", "ansible-galaxy", "python3", "export", "ansible-inventory", "ansible", "ansible-playbook"}
+    tools = {
+        ".",
+        ".venv/bin/python",
+        "make",
+        "ansible-galaxy",
+        "python3",
+        "export",
+        "ansible-inventory",
+        "ansible",
+        "ansible-playbook",
+    }
     assert {line.split()[0] for line in commands()} <= tools
 
 
@@ -94,13 +104,23 @@ def test_the_demonstration_prints_what_readme_shows() -> None:
 
 
 def test_the_settings_that_readme_names_are_read_by_the_plugin(tmp_path: Path) -> None:
-    exported = {name for command in commands() for name in re.findall(r"export (\w+)=", command)}
+    exported = {name for command in commands() for name in re.findall(r"export (N\w+)=", command)}
     assert exported
     with Simulator(demonstration()) as simulator:
         environment = {name: simulator.environment[name] for name in (*exported, "NCLOUD_NSML_API_URL")}
         workplace = Workplace(tmp_path, environment)
         workplace.write("test.nsml.yml", blocks("yaml")[0])
         assert len(workplace.listed()["nsml"]["hosts"]) == 4
+
+
+def test_the_settings_for_stopping_stop_and_show_one_message(tmp_path: Path) -> None:
+    exported = [command.removeprefix("export ") for command in commands() if command.startswith("export ANSIBLE")]
+    workplace = Workplace(tmp_path, dict(setting.split("=") for setting in exported))
+    workplace.write("bert.nsml.yml", blocks("yaml")[0])
+    done = workplace.run("ansible-inventory", "-i", "bert.nsml.yml", "--list", check=False)
+    assert done.returncode == 1
+    assert "No access_key was found" in " ".join(done.stderr.split())
+    assert "Invalid host pattern" not in done.stderr
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lint"])

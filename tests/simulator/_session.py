@@ -75,6 +75,7 @@ async def run(process: asyncssh.SSHServerProcess[bytes], home: Path, variables: 
 def _environment(terminal: str | None, home: Path, variables: Mapping[str, str]) -> dict[str, str]:
     user = getpass.getuser()
     clean = {"HOME": str(home), "LANG": "C.UTF-8", "LOGNAME": user, "PATH": PATH, "SHELL": SHELL, "USER": user}
+    clean["TMPDIR"] = str(home)  # what a command that is killed leaves behind goes with the node
     return {**clean, **variables, **({"TERM": terminal} if terminal else {})}
 
 

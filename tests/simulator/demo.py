@@ -51,6 +51,7 @@ def _show(simulator: Simulator, scratch: Path) -> None:
         "ANSIBLE_HOME": str(scratch / "ansible"),
     }
     print(f"# CLOVA NSML is simulated at {simulator.url}; nothing leaves this machine.\n")
+    print("# For this demonstration alone:")
     for name, value in settings.items():
         print(f"$ export {name}={shlex.quote(value)}")
     run = _Shell(settings)
@@ -85,7 +86,15 @@ class _Shell:
 
     def __call__(self, command: str) -> None:
         print(f"\n$ {command}", flush=True)
-        subprocess.run(shlex.split(command), env=self._environment, check=True)
+        # In a group of its own: Ctrl-C reaches us alone, and we end the command with all that it started.
+        with subprocess.Popen(shlex.split(command), env=self._environment, start_new_session=True) as process:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        if code:
+            raise subprocess.CalledProcessError(code, command)
 
 
 if __name__ == "__main__":
