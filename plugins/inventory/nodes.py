@@ -239,7 +239,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import (
     _snapshot,
     _waiting,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NsmlError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
@@ -310,13 +310,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AttributeError:  # this is how Ansible stumbles over a list
             raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
         _options.check_given(self._config, self.option_definitions)
-        templated = {name: self._template(self._config[name]) for name in TEMPLATED if name in self._config}
+        templated = {name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config}
         self.set_options(direct={**self._config, **templated}, var_options=self._vars)
         return _options.check(self.get_options())
 
-    def _template(self, value: Any) -> Any:
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
+        """Set the options as Ansible does, which quotes a value of a wrong type: so the keys are looked at before."""
+        _options.check_keys(direct or {})
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+
+    def _template(self, name: str, value: Any) -> Any:
         self.templar.available_variables = self._vars or {}
-        return self.templar.template(value)
+        try:
+            return self.templar.template(value)
+        except EXPRESSION_ERRORS:
+            if name in _options.KEYS:  # the error's own words quote the template, which may hold the key itself
+                raise ConfigurationError(f"{name} is a template that cannot be evaluated. Mend it, or its variables.") from None
+            raise
 
     def _given_keys(self) -> dict[str, Any]:
         given = {name: self.get_option(name) for name in ("access_key", "secret_key", "api_key", "profile")}
@@ -368,8 +378,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         def read() -> list[_reading.RunRows]:
             return _reading.read(api, options.selection, Deadline(options.deadline))
 
+        # Asking for the status of runs takes no longer than the waiting, however many runs there are.
+        waiting = Deadline(min(options.patience.timeout, options.deadline))
+
         def status_of(run: Run) -> str | None:
-            return api.status(run, Deadline(options.deadline))
+            return api.status(run, waiting)
 
         began = time.monotonic()
         try:

@@ -23,6 +23,7 @@ from urllib.parse import quote
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 
 CONFIGURE = "~/.ncloud/configure"
+_LARGEST_FILE = 1024**2
 
 _ENVIRONMENT = {
     "access_key": "NCLOUD_ACCESS_KEY_ID, NCLOUD_ACCESS_KEY",
@@ -110,8 +111,10 @@ def _pair(
 def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]) -> dict[str, str]:
     """Return the keys of one profile of the file, none when the file does not exist."""
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_FILE:
+            raise ConfigurationError(f"Cannot read {path}: it is no regular file, or larger than 1 MiB. Mend or remove it.")
         text = path.read_text(encoding="utf-8-sig")
-        mode = path.stat().st_mode
     except FileNotFoundError:
         if profile:
             raise ConfigurationError(
@@ -122,7 +125,7 @@ def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]
         raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Check its owner and mode.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         warn(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
     sections = _parse(text, path)
     name = profile or "DEFAULT"

@@ -74,7 +74,9 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
     :param redact: takes the secrets out of a text
     """
     try:
-        error = json.loads(body)["error"]
+        content = json.loads(body)
+        body = json.dumps(content, ensure_ascii=False).replace("\\/", "/")  # an escape could hide a secret
+        error = content["error"]
         parts = [error.get(name) for name in ("errorCode", "message", "details")]
         return Fault(*("" if part is None else readable(str(part), redact) for part in parts))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

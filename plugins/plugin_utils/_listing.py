@@ -19,6 +19,7 @@ for, as the fullest page, or alone a multiple of ten       means
 page 1 is unfilled, but its count does not agree           one page more likewise
 a page that is empty, refused, or brings no new row        the end of the list
 ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
+two pages share some of their rows, but not all            another sweep; an error if it stays so
 anything else                                              page 0, for a service that counts from 0
 =========================================================  ===================================================================
 
@@ -50,7 +51,7 @@ What no reading of that many requests can tell:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,7 +114,7 @@ def read(size: int) -> Reading:
                 sweep.add(number, page)
             if len(sweep.entries) > MAX_ROWS:
                 raise NotSettled(f"it has more than {MAX_ROWS:,} rows.")
-        is_repeated = before is not None and before.entries.keys() == sweep.entries.keys()
+        is_repeated = before is not None and before.entries.keys() == sweep.entries.keys() and not sweep.overlaps
         if not sweep.lacks_rows() and (sweep.is_proven() or is_repeated):
             return [entry.row for entry in sweep.entries.values()]
         before = sweep
@@ -130,6 +131,7 @@ class _Sweep:
         self._size = size
         self._pages: dict[int, Page] = {}
         self._failed = False
+        self.overlaps = False
         self._new_rows: dict[int, int] = {}
         self.entries: dict[Hashable, Entry] = {}
 
@@ -138,9 +140,15 @@ class _Sweep:
         known = len(self.entries)
         self._pages[number] = page or Page((), None)
         self._failed = self._failed or page is None
+        ids = {entry.id for entry in self._pages[number].entries}
+        if ids & self.entries.keys() and not self._is_known_page(number, ids):
+            self.overlaps = True  # the pages are not cut from one order of the rows
         for entry in self._pages[number].entries:
             self.entries.setdefault(entry.id, entry)
         self._new_rows[number] = len(self.entries) - known
+
+    def _is_known_page(self, number: int, ids: Set[Hashable]) -> bool:
+        return any({entry.id for entry in page.entries} == ids for other, page in self._pages.items() if other != number)
 
     def next_pages(self) -> list[int]:
         """Return the pages to ask for now, none when both ends of the list are reached."""

@@ -25,6 +25,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Pa
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
 
 
+KEYS = ("access_key", "secret_key", "api_key")
+
+
 @dataclass(frozen=True)
 class Options:
     """What the user asked for; the units are those of the plugin's documentation."""
@@ -92,6 +95,16 @@ def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
             )
         if known[name].get("type") in ("bool", "boolean") and str(value).lower() not in _BOOLEANS:
             raise ConfigurationError(f"{name} is {value!r}. It must be true or false.")
+
+
+def check_keys(given: Mapping[Any, Any]) -> None:
+    """Refuse a key that is no text before Ansible does, whose error quotes it.
+
+    :raises ConfigurationError: names the option, never its value
+    """
+    for name in KEYS:
+        if isinstance(given.get(name), (list, dict)):
+            raise ConfigurationError(f"{name} is a list or a mapping. It must be a text.")
 
 
 def _at_least(name: str, value: int, least: int) -> int:

@@ -56,7 +56,7 @@ def load(value: object) -> Snapshot | None:
             return None
         runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
         return Snapshot(runs, float(content["read_at"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ArithmeticError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -71,6 +71,9 @@ _UNFIT_IN_URL = re.compile(r"[\s\\?#]")
 # What TLS makes of a connection that is cut.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
+# Some Pythons find the host of http://[::1]elsewhere/ to be ::1.
+_IPV6_NETLOC = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+
 # What the vendor's support asks for (documented).
 _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
 
@@ -205,7 +208,7 @@ class Transport:
                 body = self._body(response, request)
         except requests.exceptions.Timeout:
             raise FutureTimeout from None
-        except (OSError, HTTPError) as error:  # the errors of requests are OSErrors
+        except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
             raise self._connection_error(error, request) from None
         text = body.decode("utf-8-sig", "replace")
         if response.status_code != 200:
@@ -235,6 +238,8 @@ class Transport:
     def _connection_error(self, error: Exception, request: Request) -> RequestError:
         cause = _root_cause(error)
         words = self._clean(_words(cause)).rstrip(".")
+        if isinstance(error, ValueError):  # a proxy's URL may hold a password: it is not quoted
+            words = "the URL of the service, or of a proxy in the environment, cannot be used"
         if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
             problem = f"TLS to {self._host()} failed: {words}."
             advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."
@@ -300,6 +305,8 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
         host.encode("idna")
+        if "[" in parts.netloc and not _IPV6_NETLOC.fullmatch(parts.netloc):
+            host = ""
     except ValueError:
         host = ""
     if not host or parts.scheme not in ("http", "https") or parts.username is not None or _UNFIT_IN_URL.search(url):

@@ -65,7 +65,7 @@ def wait(
     end = clock() + patience.timeout
     told = None
     while True:
-        over = clock() + patience.interval > end
+        over = clock() >= end  # this reading is the last
         try:
             runs = read()
         except RequestError as error:
@@ -88,7 +88,7 @@ def wait(
         if progress != told:
             tell(progress)
             told = progress
-        sleep(patience.interval)
+        sleep(min(patience.interval, max(0.0, end - clock())))
 
 
 def are_ready(runs: Sequence[RunRows], patience: Patience) -> bool:

@@ -327,3 +327,18 @@ def test_no_text_from_the_cache_is_ever_a_template(place: Place, tmp_path: Path,
             assert "touch executed" in done.stdout
         assert len(simulator.requests) == NODES
     assert not list(tmp_path.glob("**/executed"))
+
+
+def test_asking_for_the_status_of_runs_takes_no_longer_than_the_waiting(place: Place) -> None:
+    runs = [Run(str(number), nodes=[Node(rank=0, state=NODE_PENDING)]) for number in range(1, 6)]
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=runs)]) as simulator:
+
+        def hold_details(number: int) -> None:
+            simulator.behaviour.latency = 0.0 if number <= len(runs) else 60.0
+
+        simulator.before_answer = hold_details
+        options = f"project: {PROJECT_ID}\nrun: [1, 2, 3, 4, 5]\nwait_timeout: 1\nwait_interval: 5\n"
+        workplace = place(simulator, options)
+        # Five look-ups of ten seconds each would take longer than this allows.
+        done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", timeout=9)
+    assert "Waited 1 s" in " ".join(done.stderr.split())

@@ -46,7 +46,7 @@ async def run(process: asyncssh.SSHServerProcess[bytes], home: Path, variables: 
     """Run the command, or a shell, and pass on its end. When this is cancelled the child is killed, with its group."""
     command = [SHELL, "-c", process.command] if process.command else [SHELL]
     environment = _environment(process.term_type, home, variables)
-    if process.term_type:
+    if process.term_type is not None:  # it may be empty
         plumbing = _terminal(process.term_size)
         command = [SHELL, "-c", ON_TERMINAL, SHELL, os.ttyname(plumbing.child[0]), *command]
     else:

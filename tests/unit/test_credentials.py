@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import base64
+import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -154,10 +156,13 @@ def test_a_file_that_is_no_text_says_so(warnings: list[str], configure: Path) ->
     assert refused(warnings) == f"{configure} is not UTF-8 text. Save it as UTF-8."
 
 
-def test_a_file_that_cannot_be_read_says_why(warnings: list[str], configure: Path) -> None:
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.write_bytes(b"#" * 1_100_000)])
+def test_a_file_that_is_no_file_of_keys_is_refused_at_once(
+    warnings: list[str], configure: Path, make: Callable[[Path], object]
+) -> None:
     configure.unlink()
-    configure.mkdir()
-    assert refused(warnings).startswith(f"Cannot read {configure}: Is a directory")
+    make(configure)
+    assert refused(warnings).startswith(f"Cannot read {configure}: it is no regular file, or larger than 1 MiB.")
 
 
 def test_a_profile_that_the_file_lacks_is_an_error_with_those_it_has(warnings: list[str], configure: Path) -> None:

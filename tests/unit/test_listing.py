@@ -357,3 +357,17 @@ def test_a_moving_list_is_never_read_as_one_that_it_never_was(
     service.entries = after
     assume(not lowest_ranks_come_last(service, size))
     assert found in service.held
+
+
+def test_pages_that_share_some_rows_are_no_list_however_often_they_are_read() -> None:
+    # As from a service that sorts the rows anew for each page: ten of them never come.
+    pages = {1: range(10), 2: range(5, 12)}
+
+    def finish() -> None:
+        reading = _listing.read(10)
+        numbers = next(reading)
+        while True:
+            numbers = reading.send([Page([Entry(row, {}) for row in pages.get(number, ())], None) for number in numbers])
+
+    with pytest.raises(NotSettled):
+        finish()

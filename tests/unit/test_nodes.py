@@ -339,7 +339,7 @@ def test_templates_of_the_file_see_extra_variables(tmp_path: Path) -> None:
 
 
 def test_a_template_that_cannot_be_evaluated_is_a_clear_error(tmp_path: Path) -> None:
-    refused(load(tmp_path, SMALLEST + "access_key: '{{ nobody_set_this }}'\n"), "nobody_set_this")
+    refused(load(tmp_path, SMALLEST + "api_url: '{{ nobody_set_this }}'\n"), "nobody_set_this")
 
 
 def test_vaulted_keys_are_read(tmp_path: Path) -> None:
@@ -751,3 +751,15 @@ def test_the_collection_says_which_ansible_core_it_needs() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
 
     assert runtime == {"requires_ansible": ">=2.16.0"}
+
+
+@pytest.mark.parametrize("option", ["secret_key", "api_key"])
+@pytest.mark.parametrize(
+    "value",
+    ["[KEYTEXT]", "{a: KEYTEXT}", '"KEYTEXT{{x"', '"KEYTEXT{% if"', "\"{{ 'KEYTEXT' | nofilter }}\"", '"{{ KEYTEXT.x }}"'],
+)
+def test_a_key_of_a_wrong_kind_is_named_and_never_shown(tmp_path: Path, option: str, value: str) -> None:
+    printed = load(tmp_path, f"{SMALLEST}{option}: {value}\n", verbosity=5).printed
+
+    assert f"{option} is a " in printed
+    assert "KEYTEXT" not in printed

@@ -84,6 +84,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
         "[" * 100_000,
         changed(version=0),
         changed(read_at="soon"),
+        changed(read_at=10**400),
         changed(runs=None),
         changed(runs=[{}]),
         changed(runs=[{"run": {"project_id": 1, "name": "2"}, "rows": []}]),

@@ -468,7 +468,10 @@ def test_a_time_out_of_the_library_is_one_of_ours(
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("https://*/nsml/v1", "URL has an invalid label"), ("https://127.0.0.1:1/nsml/v1", "Connection refused")],
+    [
+        ("https://*/nsml/v1", "the URL of the service, or of a proxy in the environment, cannot be used"),
+        ("https://127.0.0.1:1/nsml/v1", "Connection refused"),
+    ],
 )
 def test_an_address_that_leads_nowhere_is_named_in_plain_words(clock: Clock, url: str, words: str) -> None:
     text = fails(ConnectionFailed, url, clock)
@@ -733,6 +736,22 @@ def test_a_proxy_that_refuses_is_named_as_the_likely_fault(clock: Clock, monkeyp
     assert "407" in text
     assert "the proxy settings" in text
     assert "proxyPassword" not in text
+
+
+@pytest.mark.parametrize("url", ["http://someone:proxyPassword@127.0.0.1:99999", "http://someone:proxy[Password@127.0.0.1:1"])
+def test_a_proxy_whose_url_is_malformed_does_not_show_its_password(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("https_proxy", url)
+    text = fails(ConnectionFailed, URL, clock)
+    assert "of a proxy in the environment" in text
+    assert "Password" not in text
+
+
+@pytest.mark.parametrize("host", ["[::1]elsewhere.example", "elsewhere.example[::1]", "[::1%elsewhere]"])
+def test_brackets_never_make_another_machine_loopback(host: str) -> None:
+    with pytest.raises(ConfigurationError):
+        check_url(f"http://{host}/v1")
 
 
 # The URL

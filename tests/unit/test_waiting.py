@@ -109,8 +109,14 @@ def test_time_over_names_who_is_missing_and_in_what_state() -> None:
         service.wait(timeout=12)
     assert "Waited 12 s (wait_timeout)" in str(caught.value)
     assert "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
-    assert service.readings == 3
-    assert service.now <= 1012.0
+    assert service.readings == 4  # at 0, 5, 10 and 12 seconds
+    assert service.now == 1012.0
+
+
+def test_an_interval_longer_than_the_waiting_does_not_cut_it_short() -> None:
+    service = Service([[run(PENDING)], [run(RUNNING)]])
+    assert service.wait(timeout=4) == [run(RUNNING)]
+    assert service.now == 1004.0
 
 
 def test_many_missing_nodes_are_named_only_in_part() -> None:
