@@ -19,7 +19,6 @@ for, as the fullest page, or alone a multiple of ten       means
 page 1 is unfilled, but its count does not agree           one page more likewise
 a page that is empty, refused, or brings no new row        the end of the list
 ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
-two pages share some of their rows, but not all            another sweep; an error if it stays so
 anything else                                              page 0, for a service that counts from 0
 =========================================================  ===================================================================
 
@@ -29,6 +28,7 @@ documented default. Then the sweep is judged:
 =========================================================  ===================================================================
 what was seen                                              what follows
 =========================================================  ===================================================================
+two pages share some of their rows, but not all            another sweep; an error if it stays so
 the count says more than was found                         another sweep; an error if it stays so
 all rows in one answer, unfilled or counted as the whole   complete: one answer is one moment
 several answers, the count of the whole agrees, ranks 0    complete: a row lost between two pages would leave a gap
