@@ -330,15 +330,15 @@ def test_no_text_from_the_cache_is_ever_a_template(place: Place, tmp_path: Path,
 
 
 def test_asking_for_the_status_of_runs_takes_no_longer_than_the_waiting(place: Place) -> None:
-    runs = [Run(str(number), nodes=[Node(rank=0, state=NODE_PENDING)]) for number in range(1, 6)]
+    runs = [Run(str(number), nodes=[Node(rank=0, state=NODE_PENDING)]) for number in range(1, 16)]
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=runs)]) as simulator:
 
-        def hold_details(number: int) -> None:
+        def answer_only_the_first_reading(number: int) -> None:
             simulator.behaviour.latency = 0.0 if number <= len(runs) else 60.0
 
-        simulator.before_answer = hold_details
-        options = f"project: {PROJECT_ID}\nrun: [1, 2, 3, 4, 5]\nwait_timeout: 1\nwait_interval: 5\n"
-        workplace = place(simulator, options)
-        # Five look-ups of ten seconds each would take longer than this allows.
-        done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", timeout=9)
-    assert "Waited 1 s" in " ".join(done.stderr.split())
+        simulator.before_answer = answer_only_the_first_reading
+        names = ", ".join(run.name for run in runs)
+        options = f"project: {PROJECT_ID}\nrun: [{names}]\nwait_timeout: 1\ndeadline: 2\n"
+        # Fifteen look-ups of two seconds each would take longer than this allows.
+        done = place(simulator, options).run("ansible-inventory", "-i", "test.nsml.yml", "--list", timeout=20)
+    assert "Failed to parse" in done.stderr
