@@ -347,13 +347,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.v(f"{NAME}: {_count(snapshot.runs)}, from the cache, {age:.0f} s old")
             return snapshot.runs
         runs = self._read_runs(options)
-        self._cache[key] = _snapshot.dump(_snapshot.Snapshot(runs, time.time()))
+        self._cache[key] = _snapshot.dump(_snapshot.Snapshot(runs, time.time()), key)
         return runs
 
     def _cached(self, key: str, patience: _waiting.Patience) -> _snapshot.Snapshot | None:
         """Return what the cache holds, None when that cannot be used, or is not yet what the user waits for."""
         try:
-            snapshot = _snapshot.load(self._cache[key])
+            snapshot = _snapshot.load(self._cache[key], key)
         except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
             return None
         if snapshot and patience.timeout and not _waiting.are_ready(snapshot.runs, patience):

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline
 
 
+# Runs may go, and others come, while they are read.
+_MOST_LOOK_UPS = 5
+
+
 @dataclass(frozen=True)
 class RunRows:
     """A run and the rows of all its nodes."""
@@ -41,11 +45,12 @@ def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
         return api.read(endpoints, deadline)
 
     runs = find_runs(selection, read_lists)
-    try:
-        return _read_nodes(runs, read_lists)
-    except NotFoundError as error:
-        meant = _explained(error, selection, runs, read_lists)
-    return _read_nodes(meant, read_lists)
+    for _attempt in range(_MOST_LOOK_UPS):
+        try:
+            return _read_nodes(runs, read_lists)
+        except NotFoundError as error:
+            runs = _explained(error, selection, runs, read_lists)
+    return _read_nodes(runs, read_lists)
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:

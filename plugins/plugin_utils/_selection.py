@@ -29,6 +29,8 @@ KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
 # Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
 _ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
 
+_DELETED = ("DELETING", "DELETED")
+
 _MOST_NAMED = 10
 
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
@@ -63,10 +65,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Project:
-    """A project that the keys can see; its name is empty where the service gives none."""
+    """A project that the keys can see; its name is empty where the service gives none.
+
+    :param is_deleted: it is gone, or about to go (statuses: documented)
+    """
 
     id: str
     name: str
+    is_deleted: bool = False
 
 
 def parse_runs(value: object) -> tuple[str, ...]:
@@ -151,7 +157,7 @@ def _look_up(read: Read, *, projects: bool, runs: bool) -> tuple[list[Project] |
 
 
 def _project(row: Row) -> Project:
-    return Project(str(text(row["projectId"])), text(row.get("projectName")) or "")
+    return Project(str(text(row["projectId"])), text(row.get("projectName")) or "", row.get("status") in _DELETED)
 
 
 def _run(row: Row) -> Run:
@@ -176,7 +182,8 @@ def _newest(runs: Sequence[Run]) -> dict[str, Run]:
 
 def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
     by_id = [project for project in projects if project.id == wanted]
-    by_name = [project for project in projects if project.name == wanted]
+    named = [project for project in projects if project.name == wanted]
+    by_name = [project for project in named if not project.is_deleted] or named
     if len(by_name) > 1 and not by_id:
         ids = ", ".join(sorted(readable(project.id) for project in by_name))
         raise SelectionError(f"Several projects bear the name {wanted!r}. Give the ID of one of them as project: {ids}.")

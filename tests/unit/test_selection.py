@@ -24,8 +24,8 @@ BERT, GPT, EMPTY = "abc123ygz0iujnbert00", "abc123ygz0iujngpt000", "abc123ygz0iu
 RUNNING, COMPLETED = "RUN_STATE_IN_PROGRESS", "RUN_STATE_COMPLETED"
 
 
-def project_row(project: str, name: object) -> Row:
-    return {"projectId": project, "projectName": name}
+def project_row(project: str, name: object, status: object = "CREATED") -> Row:
+    return {"projectId": project, "projectName": name, "status": status}
 
 
 def run_row(project: str, name: object, run: object, status: object = COMPLETED) -> Row:
@@ -180,6 +180,14 @@ def test_two_projects_of_one_name_are_an_error_that_lists_both_ids() -> None:
     assert error_of("bert", "2", lists=lists) == (
         "Several projects bear the name 'bert'. Give the ID of one of them as project: p1, p2."
     )
+
+
+@pytest.mark.parametrize("status", ["DELETING", "DELETED"])
+def test_a_deleted_project_leaves_its_name_to_a_live_one(status: str) -> None:
+    assert find("bert", "2", lists=Lists([project_row("p1", "bert", status), project_row("p2", "bert", ["odd"])])) == [
+        ("p2", "2")
+    ]
+    assert find("bert", "2", lists=Lists([project_row("p1", "bert", status)])) == [("p1", "2")]
 
 
 @pytest.mark.parametrize("runs", [("2",), ("latest",), ("all", "2")])
