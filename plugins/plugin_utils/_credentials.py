@@ -14,9 +14,11 @@ import base64
 import configparser
 import json
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,18 +46,28 @@ class Credentials:
     api_key: str = field(repr=False)
 
     def redact(self, text: str) -> str:
-        """Return the text with each secret in it, plain, quoted or in Base64, replaced by ``***``."""
-        for secret in (self.secret_key, self.api_key):
-            if len(secret) >= _SHORTEST_SECRET:
-                for form in _forms(secret):
-                    text = text.replace(form, "***")
-        return text
+        """Return the text with each secret in it, plain, quoted, in hex or Base64, in any letter case, replaced by ``***``."""
+        lowered = text.lower()  # looking there is quick; the pattern is slow, and hardly ever needed
+        return self._pattern.sub("***", text) if any(form in lowered for form in self._forms) else text
+
+    @cached_property
+    def _forms(self) -> list[str]:
+        secrets = [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
+        return sorted({form.lower() for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self._forms)), re.IGNORECASE)
 
 
-def _forms(secret: str) -> list[str]:
-    """Return the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in Base64."""
-    encoded = (encode(secret.encode()).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))
-    return [secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], *encoded]
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in hex, in Base64."""
+    plain = secret.encode()
+    yield from (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], plain.hex())
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(plain).decode().rstrip("=")
+        for before in range(3):  # inside a longer text; the first and the last letter stand for its neighbours too
+            yield encode(bytes(before) + plain).decode()[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6]
 
 
 def resolve(

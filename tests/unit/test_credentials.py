@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -202,4 +203,10 @@ def test_redact_finds_a_secret_in_every_usual_form(secret: str) -> None:
     for form in (secret, quote(secret), quote(secret, safe=""), encoded, encoded.rstrip("="), urlsafe, escaped):
         assert form not in redact(f"before {form} after")
         assert redact(f"before {form} after").startswith("before ***")
+        assert redact(f"before {form.swapcase()} after").startswith("before ***")
+    assert redact(f"before {secret.encode().hex()} after") == "before *** after"
+    for before in ("", "a", "ab", "abc"):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            longer = encode(f"{before}{secret}z".encode()).decode()
+            assert re.search(r"\*\*\*.{0,6}$", redact(longer)), longer
     assert redact("before another-secret after theAccessKey") == "before *** after theAccessKey"
