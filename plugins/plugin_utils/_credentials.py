@@ -70,38 +70,40 @@ def _forms(secret: str) -> Iterator[str]:
             yield encode(bytes(before) + plain).decode()[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6]
 
 
-def resolve(
-    access_key: str | None,
-    secret_key: str | None,
-    api_key: str | None,
-    profile: str | None,
-    *,
-    warn: Callable[[str], object],
-    configure: str = CONFIGURE,
-) -> Credentials:
-    """Return all three credentials.
+@dataclass(frozen=True)
+class Given:
+    """What the options and the environment give; each may be missing.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
+    """
+
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    profile: str | None = None
+
+
+def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
+    """Return all three credentials.
+
     :param warn: told about a file that others can read
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
+    access_key, secret_key = given.access_key, given.secret_key
     if not access_key or not secret_key:
-        access_key, secret_key = _pair(access_key, secret_key, profile, _home_path(configure), warn)
-    keys = {"access_key": access_key, "secret_key": secret_key, "api_key": api_key}
+        access_key, secret_key = _pair(given, _home_path(configure), warn)
+    keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
         _check(name, value, configure)
-    return Credentials(str(access_key), str(secret_key), str(api_key))
+    return Credentials(str(access_key), str(secret_key), str(given.api_key))
 
 
-def resolve_access_key(
-    access_key: str | None, profile: str | None, *, warn: Callable[[str], object], configure: str = CONFIGURE
-) -> str:
+def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> str:
     """Return the access key alone, as :func:`resolve` finds it.
 
     :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
     """
-    if not access_key:
-        access_key = _read_profile(_home_path(configure), profile, warn).get("ncloud_access_key_id")
+    access_key = given.access_key or _read_profile(_home_path(configure), given.profile, warn).get("ncloud_access_key_id")
     _check("access_key", access_key, configure)
     return str(access_key)
 
@@ -110,13 +112,11 @@ def _home_path(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
 
-def _pair(
-    access_key: str | None, secret_key: str | None, profile: str | None, path: Path, warn: Callable[[str], object]
-) -> tuple[str | None, str | None]:
+def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None]:
     """Complete the pair from the file; a half that was given is never joined with the other half of another pair."""
-    stored = _read_profile(path, profile, warn)
-    if secret_key or (access_key and access_key != stored.get("ncloud_access_key_id")):
-        return access_key, secret_key
+    stored = _read_profile(path, given.profile, warn)
+    if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
+        return given.access_key, given.secret_key
     return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key")
 
 

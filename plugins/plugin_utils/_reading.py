@@ -44,7 +44,7 @@ def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
     def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
         return api.read(endpoints, deadline)
 
-    runs = find_runs(selection, read_lists)
+    runs: Sequence[Run] = find_runs(selection, read_lists)
     for _attempt in range(_MOST_LOOK_UPS):
         try:
             return _read_nodes(runs, read_lists)
