@@ -226,6 +226,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.host import Host
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.path import basedir
@@ -234,7 +235,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import _layout, _n
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Given
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._draft import Draft
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
 
@@ -254,7 +255,7 @@ if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
 
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import RunRows
 
 NAME = "navercloud.nsml.nodes"
 ENDINGS = ("nsml.yml", "nsml.yaml")
@@ -422,7 +423,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         target, self.inventory = self.inventory, cast("InventoryData", draft)  # where Ansible's own code for groups adds to
         try:
             for host, variables in draft.hosts.items():
-                known = {**variables, **magic_variables(host, group_names[host], source)}
+                magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
+                known = {**variables, **source_variables(source), **magic, "group_names": group_names[host]}
                 composed = self._composed(compose or {}, known, host, strict)
                 known.update(composed)
                 draft.composed[host] = composed
@@ -455,30 +457,30 @@ def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
     return {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
 
 
-def magic_variables(host: str, group_names: list[str], source: str | None) -> dict[str, Any]:
-    """Return the variables that Ansible itself gives a host."""
-    return {
-        "inventory_hostname": host,
-        "inventory_hostname_short": host.partition(".")[0],
-        "inventory_file": source,
-        "inventory_dir": basedir(source) if source else None,
-        "group_names": group_names,
-    }
+def source_variables(source: str | None) -> dict[str, Any]:
+    """Return the variables that Ansible gives each host that a source brings first."""
+    return {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
 
 
 def fill(inventory: InventoryData, draft: Draft) -> None:
-    """Add all that was drafted to the inventory."""
-    for group in draft.members:
-        inventory.add_group(group)
+    """Add all that was drafted to the inventory.
+
+    Hosts are made and given their variables directly: ``add_host`` looks at the source's path for each, and ``set_variable`` copies
+    every value from 2.19 on, to mark where it comes from. With many hosts that takes longer than all else here.
+    """
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
+    hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
+    for name, variables in draft.hosts.items():
+        if name not in hosts:
+            hosts[name] = Host(name)
+            hosts[name].vars.update(of_source)
+        hosts[name].vars.update(variables)
+        for variable, value in draft.composed.get(name, {}).items():
+            inventory.set_variable(name, variable, value)
+    for name, members in draft.members.items():
+        for host in members:
+            groups[name].add_host(hosts[host])
+    # Last, since Ansible walks up all parents of a group for each host that it takes. It also has Ansible forget who is where.
     for child, parents in draft.parents.items():
         for parent in parents:
             inventory.add_child(parent, child)
-    for name, variables in draft.hosts.items():
-        inventory.add_host(name)
-        # Not by set_variable: from 2.19 on it copies every value to mark its origin, which costs more than all else here.
-        inventory.hosts[name].vars.update(variables)
-        for variable, value in draft.composed.get(name, {}).items():
-            inventory.set_variable(name, variable, value)
-    for group, members in draft.members.items():
-        for name in members:
-            inventory.add_child(group, name)

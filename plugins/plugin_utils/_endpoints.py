@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, text
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
@@ -68,6 +69,7 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
 
 
+@lru_cache(maxsize=4096)
 def safe_group(value: str) -> str:
     """Return a part of a group's name, by Ansible's own rule for what is unsafe."""
     return re.sub(r"\W", "_", value)[:_LONGEST_NAME]
@@ -94,9 +96,12 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: Mapping[str, str], wa
     mine = {host.node.id for host in hosts}
     taken = (times.keys() - clashes) | {name for name, node_id in known.items() if node_id not in mine}
     return [
-        replace(host, name=_name_with_id(host.node, name, taken) if name in clashes else name)
-        for host, name in zip(hosts, wanted)
+        _renamed(host, _name_with_id(host.node, name, taken) if name in clashes else name) for host, name in zip(hosts, wanted)
     ]
+
+
+def _renamed(host: Host, name: str) -> Host:
+    return host if name == host.name else replace(host, name=name)
 
 
 def _name_with_id(node: Node, name: str, taken: set[str]) -> str:

@@ -54,11 +54,10 @@ What no reading of that many requests can tell:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping, Sequence, Set
+from collections.abc import Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
-Row = Mapping[str, Any]
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 MAX_ROWS = 1_000_000
 MAX_SWEEPS = 5

@@ -15,11 +15,9 @@ import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 # Part of the key: what another version wrote is never misread.
 _VERSION = 2

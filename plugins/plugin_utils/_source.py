@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils import _credentials, _reading, _snapshot, _waiting
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _credentials, _snapshot, _waiting
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Given
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
     """
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils import _reading
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import Api
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Transport
 

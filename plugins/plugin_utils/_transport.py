@@ -40,10 +40,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import (
     is_worth_retrying,
     pause_before,
     read_fault,
-    readable,
     retry_after,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import SignatureV2
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
     import requests

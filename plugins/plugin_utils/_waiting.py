@@ -19,11 +19,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     WaitError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node, nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, Run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, text
 
 _MOST_NAMED = 10
 

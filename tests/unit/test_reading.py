@@ -20,10 +20,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     SelectionError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows, read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 BERT, ID_LIKE_NAME = "abc123ygz0iujnbert00", "resnet50imagenet2024"
 RUNNING = "RUN_STATE_IN_PROGRESS"

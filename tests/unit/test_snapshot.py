@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _snapshot
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._snapshot import Snapshot
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors, _waiting
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
 
 Step = "list[RunRows] | _errors.NsmlError"
