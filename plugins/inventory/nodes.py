@@ -465,8 +465,8 @@ def source_variables(source: str | None) -> dict[str, Any]:
 def fill(inventory: InventoryData, draft: Draft) -> None:
     """Add all that was drafted to the inventory.
 
-    Hosts are made and given their variables directly: ``add_host`` looks at the source's path for each, and ``set_variable`` copies
-    every value from 2.19 on, to mark where it comes from. With many hosts that takes longer than all else here.
+    Hosts are made and given their variables directly: ``add_host`` looks at the path of the source each time, and from 2.19 on
+    ``set_variable`` copies every value to mark where it comes from. With many hosts that takes longer than all else here.
     """
     groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
     hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
