@@ -294,7 +294,7 @@ def test_a_cached_answer_that_is_not_ready_does_not_count_while_waiting(place: P
 def test_one_line_at_v_says_where_the_hosts_came_from(place: Place) -> None:
     with Simulator(world()) as simulator:
         workplace = place(simulator, "project: bert\nrun: 2\n" + CACHED)
-        outputs = [workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "-v") for _ in range(2)]
+        outputs = [workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "-v") for _time in range(2)]
     read, remembered = (" ".join((done.stdout + done.stderr).split()) for done in outputs)
     assert f"nodes: 2, runs: 1, read now, requests: {PROJECTS + NODES}, seconds: " in read
     assert "nodes: 2, runs: 1, from the cache, " in remembered
