@@ -82,9 +82,11 @@ def artifact(session: nox.Session) -> None:
     session.install(ansible_core(NEWEST), "galaxy-importer", *TEST_TOOLS)
     with collection_tree() as source, scratch() as empty:
         installed = build_and_install(session, source, empty)
-        # What users do not get is laid beside it for the tests. Plugins come from the artifact alone.
+        # What users do not get is laid beside it for the tests, with which it can be built again. Plugins are the artifact's.
         for name in ("tests", "Makefile", "galaxy.yml", "pyproject.toml"):
             take(source / name, installed / name)
+        for name in ("MANIFEST.json", "FILES.json"):
+            (installed / name).unlink()
         session.chdir(installed)
         session.run("pytest", "tests/integration", *session.posargs)
 
@@ -150,7 +152,7 @@ def release_check(session: nox.Session) -> None:
     session.run("antsibull-changelog", "lint")
     with collection_tree() as source, scratch() as empty:
         session.chdir(source)
-        session.run("antsibull-changelog", "release", "--is-collection", "yes")
+        session.run("antsibull-changelog", "release")
         installed = build_and_install(session, source, empty)
         version = json.loads((installed / "MANIFEST.json").read_text())["collection_info"]["version"]
         if f"v{version}" in git("tag").split():
@@ -158,6 +160,13 @@ def release_check(session: nox.Session) -> None:
         if f"## v{version}" not in (installed / "CHANGELOG.md").read_text():
             session.error(f"CHANGELOG.md does not tell of {version}.")
         session.log(f"{NAME} {version} can be released.")
+
+
+@nox.session(python=PYTHON, default=False)
+def changelog(session: nox.Session) -> None:
+    """Turn the fragments into the changelog of galaxy.yml's version."""
+    session.install(ansible_core(NEWEST), "antsibull-changelog")
+    session.run("antsibull-changelog", "release", *session.posargs)
 
 
 def ansible_core(core: str) -> str:

@@ -614,3 +614,15 @@ def test_demonstration_serves_the_api_alone_if_told_so(tmp_path: Path) -> None:
         assert "ANSIBLE_" not in ready.read_text()
         demonstration.terminate()
     assert demonstration.returncode == 0
+
+
+def test_demonstration_shows_each_request_if_told_so(tmp_path: Path) -> None:
+    ready = tmp_path / "environment"
+    command = [sys.executable, "-m", "tests.simulator", "--no-ssh", "--requests", "--environment", str(ready)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demonstration:
+        until(ready.exists)
+        url = subprocess.check_output(["/bin/sh", "-c", ready.read_text() + 'printf %s "$NCLOUD_NSML_API_URL"'], text=True)
+        requests.get(f"{url}/projects?page=1", timeout=PATIENCE)
+        demonstration.terminate()
+        _stdout, stderr = demonstration.communicate(timeout=PATIENCE)
+    assert stderr == "GET /nsml/v1/projects?page=1 HTTP/1.1 401\n"
