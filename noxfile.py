@@ -41,6 +41,14 @@ NAME = "navercloud.nsml"
 ROOT = Path(__file__).parent
 TEST_TOOLS = ("-r", "tests/requirements.txt")
 
+# A room of the house is held by the tests of its own name.
+MUTMUT = """
+[tool.mutmut]
+source_paths = ["{collection}/plugins/plugin_utils/{room}.py"]
+pytest_add_cli_args_test_selection = ["{collection}/tests/unit/test{room}.py"]
+also_copy = ["ansible_collections"]
+"""
+
 nox.options.default_venv_backend = "uv|virtualenv"
 
 
@@ -141,6 +149,25 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
+
+
+@nox.session(python=PYTHON, default=False)
+def mutation(session: nox.Session) -> None:
+    """Change the code in every small way, and list the changes that the tests do not notice; after -- come rooms, as _layout."""
+    session.install(ansible_core(NEWEST), "mutmut>=3.8", *TEST_TOOLS)
+    tested = [path.stem.removeprefix("test") for path in sorted((ROOT / "tests/unit").glob("test_*.py"))]
+    for room in session.posargs or [room for room in tested if (ROOT / f"plugins/plugin_utils/{room}.py").exists()]:
+        with collection_tree() as collection:
+            tree = collection.parents[2]
+            settings = MUTMUT.format(collection=collection.relative_to(tree), room=room)
+            (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
+            session.chdir(tree)
+            session.run("mutmut", "run", silent=True)
+            for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
+                name, _colon, verdict = line.strip().partition(": ")
+                if verdict:
+                    session.log(verdict)
+                    session.run("mutmut", "show", name, log=False)
 
 
 @nox.session(python=PYTHON, default=False)
