@@ -181,10 +181,10 @@ def release_check(session: nox.Session) -> None:
         session.chdir(source)
         session.run("antsibull-changelog", "release")
         installed = build_and_install(session, source, empty)
-        version = json.loads((installed / "MANIFEST.json").read_text())["collection_info"]["version"]
+        version = json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
         if f"v{version}" in git("tag").split():
             session.error(f"Version {version} is out already: raise it in galaxy.yml.")
-        if f"## v{version}" not in (installed / "CHANGELOG.md").read_text():
+        if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
             session.error(f"CHANGELOG.md does not tell of {version}.")
         session.log(f"{NAME} {version} can be released.")
 
@@ -249,7 +249,8 @@ def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:
     session.chdir(empty)
     session.run("ansible-galaxy", "collection", "build", str(source))
     (built,) = empty.glob("*.tar.gz")
-    session.run("python", "-m", "galaxy_importer.main", built.name)
+    if "WARNING" in str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True)):
+        session.error("Galaxy's importer warns.")
     session.run("ansible-galaxy", "collection", "install", built.name, "--collections-path", str(empty))
     installed = empty / "ansible_collections" / NAME.replace(".", "/")
     session.run("ansible-doc", "-t", "inventory", f"{NAME}.nodes", env={"ANSIBLE_COLLECTIONS_PATH": str(empty)}, silent=True)
