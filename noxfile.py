@@ -91,8 +91,9 @@ def artifact(session: nox.Session) -> None:
     with collection_tree() as source, scratch() as empty:
         installed = build_and_install(session, source, empty)
         # What users do not get is laid beside it for the tests, with which it can be built again. Plugins are the artifact's.
-        for name in ("tests", "Makefile", "galaxy.yml", "pyproject.toml"):
-            take(source / name, installed / name)
+        for entry in source.iterdir():
+            if not (installed / entry.name).exists():
+                take(entry, installed / entry.name)
         for name in ("MANIFEST.json", "FILES.json"):
             (installed / name).unlink()
         session.chdir(installed)
@@ -249,8 +250,9 @@ def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:
     session.chdir(empty)
     session.run("ansible-galaxy", "collection", "build", str(source))
     (built,) = empty.glob("*.tar.gz")
-    if "WARNING" in str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True)):
-        session.error("Galaxy's importer warns.")
+    told = str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True))
+    if "WARNING" in told:
+        session.error(f"Galaxy's importer warns:\n{told}")
     session.run("ansible-galaxy", "collection", "install", built.name, "--collections-path", str(empty))
     installed = empty / "ansible_collections" / NAME.replace(".", "/")
     session.run("ansible-doc", "-t", "inventory", f"{NAME}.nodes", env={"ANSIBLE_COLLECTIONS_PATH": str(empty)}, silent=True)
