@@ -173,6 +173,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
+# fmt: yaml+jinja
 ---
 # The nodes of run 2. The keys come from the environment or from ~/.ncloud/configure.
 plugin: navercloud.nsml.nodes

@@ -43,7 +43,7 @@ class Api:
 
         :raises RequestError: one of them could not be read, or not be proven complete
         """
-        readings = [_listing.read(self._page_size) for _ in endpoints]
+        readings = [_listing.read(self._page_size) for _endpoint in endpoints]
         results: dict[int, list[Row]] = {}
         wanted = {index: next(reading) for index, reading in enumerate(readings)}
         while wanted:
@@ -51,7 +51,7 @@ class Api:
             pages = iter(side_by_side(lambda pair: self._page(*pair, deadline), flat, self._concurrency))
             for index, numbers in list(wanted.items()):
                 try:
-                    wanted[index] = readings[index].send([next(pages) for _ in numbers])
+                    wanted[index] = readings[index].send([next(pages) for _number in numbers])
                 except StopIteration as finished:
                     results[index] = finished.value
                     del wanted[index]

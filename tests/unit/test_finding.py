@@ -33,14 +33,14 @@ def run_row(project: str, name: object, run: object, status: object = COMPLETED)
     return {"projectId": project, "projectName": name, "runName": run, "status": status}
 
 
-PROJECT_ROWS = [project_row(GPT, "gpt"), project_row(BERT, "bert"), project_row(EMPTY, "empty")]
-RUN_ROWS = [
+PROJECT_ROWS = (project_row(GPT, "gpt"), project_row(BERT, "bert"), project_row(EMPTY, "empty"))
+RUN_ROWS = (
     run_row(GPT, "gpt", "3", RUNNING),
     run_row(BERT, "bert", "10"),
     run_row(BERT, "bert", "9", RUNNING),
     run_row(BERT, "bert", "2", RUNNING),
     run_row(GPT, "gpt", "2"),
-]
+)
 
 
 class Lists:

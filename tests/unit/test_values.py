@@ -72,7 +72,7 @@ def test_all_else_is_no_number(value: object) -> None:
 def test_every_value_is_survived(value: object) -> None:
     number = integer(value)
 
-    assert number is None or (type(number) is int and abs(number) < 10**18)
+    assert number is None or (isinstance(number, int) and not isinstance(number, bool) and abs(number) < 10**18)
     assert text(value) is None or text(value) in (value, str(value))
 
 
