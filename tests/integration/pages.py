@@ -36,8 +36,8 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a console block, as they are typed."""
-        return [line.removeprefix("$ ") for line in self.text.splitlines() if line]
+        """The commands of a console block, as they are typed; one may go on on further lines."""
+        return [command.strip() for command in self.text.removeprefix("$ ").split("\n$ ")]
 
 
 def blocks(name: str) -> list[Block]:
