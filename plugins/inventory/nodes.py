@@ -22,8 +22,8 @@ description:
     C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
     C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
     C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
-  - "Three variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of nodes
-    of that run before any filter, and C(nsml_ready), whether the node is running and has an address and a port."
+  - "Three variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
+    nodes of that run before any filter, and C(nsml_ready), whether the node is running and has an address and a port."
   - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used.
 requirements:
   - requests
