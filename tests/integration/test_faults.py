@@ -80,14 +80,14 @@ def hold(*projects: Project) -> Callable[[Simulator], None]:
     return change
 
 
-def configure(content: bytes) -> Callable[[Path], None]:
-    """Have the home hold a configuration file of the vendor's tools, which only its owner can read."""
+def configure(content: bytes, mode: int = 0o600) -> Callable[[Path], None]:
+    """Have the home hold a configuration file of the vendor's tools, which only its owner can read if the mode says no other."""
 
     def write(home: Path) -> None:
         file = home / ".ncloud" / "configure"
         file.parent.mkdir()
-        file.touch(mode=0o600)
         file.write_bytes(content)
+        file.chmod(mode)
 
     return write
 
@@ -514,7 +514,7 @@ WARNINGS = [
         "Others can read the secret key",
         ("Others can read", "chmod 600"),
         "",
-        home=lambda home: [configure(KEYS_IN_FILE)(home), (home / ".ncloud" / "configure").chmod(0o644)],
+        home=configure(KEYS_IN_FILE, mode=0o644),
         environment=FROM_FILE,
         warns=True,
     ),
