@@ -60,9 +60,10 @@ class Reader:
 
     def _write(self, name: str, text: str) -> None:
         text = text.replace("ansible_user: root", f"ansible_user: {self._user}")
+        others, title, profile = text.partition("[research]\n")
         for key, variable in (("access_key_id", "NCLOUD_ACCESS_KEY_ID"), ("secret_access_key", "NCLOUD_SECRET_ACCESS_KEY")):
-            text = text.replace(f"ncloud_{key} = {PLACEHOLDER}", f"ncloud_{key} = {self._keys[variable]}")
-        path = Workplace(self._home).write(name.removeprefix("~/"), text)
+            profile = profile.replace(f"ncloud_{key} = {PLACEHOLDER}", f"ncloud_{key} = {self._keys[variable]}")
+        path = Workplace(self._home).write(name.removeprefix("~/"), others + title + profile)
         if name.startswith("~/"):
             path.chmod(0o600)
 
