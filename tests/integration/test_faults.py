@@ -26,6 +26,7 @@ from urllib.parse import quote
 import pytest
 import trustme
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
 from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, REPOSITORY, blocks
 from ansible_collections.navercloud.nsml.tests.simulator import (
@@ -714,19 +715,18 @@ SELDOM = "holds no options. Its first line may be: plugin:"
 
 
 def raised_texts() -> Iterator[str]:
-    """Yield for each error that the collection raises with a text of its own the longest part of that text that is fixed."""
+    """Yield for each error that reaches the user, where it is raised with a text, the longest part of that text that is fixed."""
+    kinds = {*vars(_errors), "AnsibleParserError"}
     for file in sorted((REPOSITORY / "plugins").glob("*/*.py")):
         for statement in ast.walk(ast.parse(file.read_text())):
-            if isinstance(statement, ast.Raise) and isinstance(statement.exc, ast.Call):
-                parts = [
-                    part.value
-                    for argument in statement.exc.args[:1]
-                    for part in ast.walk(argument)
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str)
-                ]
-                longest = max(parts, key=len, default="")
-                if len(longest) > 20:
-                    yield longest.strip()
+            match statement:
+                case ast.Raise(exc=ast.Call(func=ast.Name(id=kind), args=[text, *_])) if kind in kinds:
+                    parts = [
+                        part.value for part in ast.walk(text) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+                    ]
+                    longest = max(parts, key=len, default="").strip()
+                    if len(longest) > 12:
+                        yield longest
 
 
 def test_each_error_text_is_on_the_page() -> None:
