@@ -18,15 +18,18 @@ description:
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>) and C(nsml_ready), which holds the nodes that are running and have an address and a port. Characters that are
     unsafe in a group's name become C(_)."
-  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent, C(nsml_node_id),
-    C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type), C(nsml_container_image),
-    C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command), C(nsml_create_time),
-    C(nsml_update_time), and three of its own, C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
-    nodes of that run before any filter, and C(nsml_ready)."
+  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent. These are
+    C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
+    C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
+    C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
+  - "Three variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
+    nodes of that run before any filter, and C(nsml_ready), whether the node is running and has an address and a port."
   - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used.
 requirements:
   - requests
 notes:
+  - R(A guide,ansible_collections.navercloud.nsml.docsite.guide) goes from the first keys to the first playbook. Messages are
+    explained in R(Troubleshooting,ansible_collections.navercloud.nsml.docsite.troubleshooting).
   - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
     with O(compose).
   - Strings from the API are never templates, in no version of ansible-core.
@@ -181,7 +184,7 @@ project: bert
 run: 2
 
 ---
-# The newest run of a project, and keys from a vault.
+# The newest run of a project, and keys from elsewhere.
 plugin: navercloud.nsml.nodes
 project: bert
 run: latest
@@ -201,10 +204,10 @@ cache_connection: ~/.cache/nsml
 cache_timeout: 60
 
 ---
-# Only nodes that can be reached, named by rank, with a login user and a group for each kind of resource.
+# Only nodes that run, named by rank, with a login user and a group for each kind of resource.
 plugin: navercloud.nsml.nodes
 project: bert
-run: [1, 2]
+run: 2
 states: [running]
 filters:
   - nsml_rank < 8
