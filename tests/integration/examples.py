@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,9 +48,10 @@ def copied(name: str, home: Path, servers: Sequence[Server], simulator: Simulato
         directory,
         {
             **simulator.environment,
+            "HOME": str(home),
             "ANSIBLE_PYTHON_INTERPRETER": f"{servers[0].home}/python",
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
-            "ANSIBLE_SSH_ARGS": f"-F {ssh}/config -o ControlMaster=auto -o ControlPersist=1s",
+            "ANSIBLE_SSH_ARGS": f"-F {shlex.quote(str(ssh / 'config'))} -o ControlMaster=auto -o ControlPersist=1s",
             # Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
             "ANSIBLE_SSH_USETTY": str(os.geteuid() == 0),
         },

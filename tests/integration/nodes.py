@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nodes on OpenSSH's own server. Each has a port, a host key, a home and commands of its own, and is a process of this machine."""
+"""Nodes on OpenSSH's own server: each has its own port, host key, home and commands, and is a process of this machine."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ PidFile none
 StrictModes no
 UsePAM no
 PasswordAuthentication no
+KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 Subsystem sftp internal-sftp
 SetEnv "HOME={home}" "PATH={commands}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,18 +50,23 @@ class Server:
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.commands.mkdir(parents=True)
-        self.renew()
+        self._renew()
 
     @property
     def log(self) -> str:
         """What the server has told so far."""
         return (self.directory / "log").read_text()
 
-    def renew(self) -> None:
-        """Become another node: with a new host key and an empty home. Only while it is stopped."""
+    def replace(self, kind: str = "ed25519") -> None:
+        """Have another node come behind the same port: with a new host key of that kind, and an empty home."""
+        self.stop()
+        self._renew(kind)
+        self.start()
+
+    def _renew(self, kind: str = "ed25519") -> None:
         for name in ("host", "host.pub"):
             (self.directory / name).unlink(missing_ok=True)
-        make_key(self.directory / "host")
+        make_key(self.directory / "host", kind)
         shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir()
         # No blank in this path, wherever the environment lies.
@@ -102,6 +108,7 @@ class Server:
 @contextmanager
 def started(directory: Path, count: int) -> Iterator[list[Server]]:
     """Start so many nodes, and stop them with all that runs on them. The key to log in is ``directory / "login"``."""
+    directory.mkdir(exist_ok=True)
     make_key(directory / "login")
     with ExitStack() as stack:
         servers = [Server(directory / f"node-{number}", directory / "login") for number in range(count)]
@@ -111,9 +118,9 @@ def started(directory: Path, count: int) -> Iterator[list[Server]]:
         yield servers
 
 
-def make_key(path: Path) -> None:
+def make_key(path: Path, kind: str = "ed25519") -> None:
     """Make a key pair without a passphrase."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
 
 
 def descendants(pid: int) -> list[int]:

@@ -4,8 +4,8 @@
 
 """docs/examples/provision, over SSH to two OpenSSH servers.
 
-All of it is real but three things, since the nodes are processes of this machine and must not change it: a package is a file in the
-node's home, the user who trains is the one that runs the tests, and nobody becomes root.
+All of it is real but three things, since the nodes are processes of this machine and must not change it: a package is a file in
+the node's home, the user who trains is the one that runs the tests, and nobody becomes root.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ PROVISION = ("ansible-playbook", "provision.yml")
 def servers(running: list[Server]) -> list[Server]:
     """Two nodes that are new to this test."""
     for server in running:
-        server.stop()
-        server.renew()
-        server.start()
+        server.replace()
     return running
 
 
