@@ -47,7 +47,7 @@ class Server:
         self.login = login
         self.home = directory / "home"
         self.commands = directory / "commands"
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.commands.mkdir(parents=True)
         self._renew()
@@ -143,7 +143,8 @@ def kill(pids: list[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as free:
         free.bind((ADDRESS, 0))
         return int(free.getsockname()[1])
