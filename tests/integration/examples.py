@@ -37,7 +37,7 @@ def copied(name: str, home: Path, servers: Sequence[Server], simulator: Simulato
     """
     directory = home / "an example"
     shutil.copytree(EXAMPLES / name, directory)
-    for variables in directory.glob("group_vars/nsml.yml"):
+    for variables in directory.rglob("group_vars/nsml.yml"):
         assert "\nansible_user: root\n" in variables.read_text()
         set_variables(variables, ansible_user=getpass.getuser())
     ssh = home / ".ssh"
