@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -55,9 +56,9 @@ def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workpl
     return replace(workplace, environment={**workplace.environment, **secrets})
 
 
-def steps(place: Workplace) -> list[dict[str, str]]:
+def steps(place: Workplace) -> list[dict[str, Any]]:
     workflow = yaml.safe_load((place.directory / "github-workflow.yml").read_text())
-    found: list[dict[str, str]] = workflow["jobs"]["smoke"]["steps"]
+    found: list[dict[str, Any]] = workflow["jobs"]["smoke"]["steps"]
     return found
 
 
