@@ -1,0 +1,118 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventory files of the benchmark: ours, the floor, and those of other clouds."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+from .fleet import Fleet, project_id
+from .runner import Command, Runner
+
+
+class Inventories:
+    """Writes inventory files into the runner's directory; each method returns the path of one."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._written = 0
+
+    def ours(self, fleet: Fleet, *, milliseconds: int = 0, **options: Any) -> str:
+        """Write an inventory of all nodes of a fleet, through our plugin; one run is named, several are looked up."""
+        selection = {"project": project_id(1), "run": 1} if fleet.runs == 1 else {"run": "all"}
+        keys = {"access_key": "accessKey0000000", "secret_key": "secretKey0000000", "api_key": "apiKey0000000000"}
+        url = {"api_url": f"{self._runner.url}/{fleet}/{milliseconds}/nsml/v1"}
+        return self._write("nsml.yml", {"plugin": "navercloud.nsml.nodes", **url, **keys, **selection, **options})
+
+    def cached(self, fleet: Fleet) -> str:
+        """Write an inventory through our plugin, and fill its cache."""
+        cache = self._runner.directory / f"cache-{fleet}"
+        inventory = self.ours(
+            fleet, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=str(cache), cache_timeout=86400
+        )
+        self._runner.measure(list_hosts(inventory))
+        return inventory
+
+    def script(self, fleet: Fleet) -> str:
+        """Write a script that prints ready JSON: hosts, variables and groups as our plugin gives them."""
+        listing = self._path("json")
+        self._runner.measure(Command(("ansible-inventory", "-i", self.ours(fleet), "--list", "--output", str(listing))))
+        # In a process of its own: what this one takes up counts as memory of those that it starts.
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            pool.apply(take_off_marks, (listing,))
+        script = self._path("sh")
+        script.write_text(f'#!/bin/sh\nexec cat "{listing}"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    def empty(self) -> str:
+        """Write an inventory without hosts."""
+        path = self._path("ini")
+        path.write_text("[nothing]\n")
+        return str(path)
+
+    def hcloud(self, fleet: Fleet) -> str:
+        """Write an inventory through hetzner.hcloud, with groups of state and place."""
+        return self._write(
+            "hcloud.yml",
+            {
+                "plugin": "hetzner.hcloud.hcloud",
+                "api_token": "token0000000",
+                "api_endpoint": f"{self._runner.url}/{fleet}/0/hcloud/v1",
+                "keyed_groups": [
+                    {"key": "hcloud_status", "prefix": "state"},
+                    {"key": "hcloud_location", "prefix": "place"},
+                ],
+            },
+        )
+
+    def vultr(self, fleet: Fleet) -> str:
+        """Write an inventory through vultr.cloud, with groups of state and place."""
+        usual = ["id", "region", "label", "plan", "hostname", "main_ip", "v6_main_ip", "tags", "internal_ip"]
+        return self._write(
+            "vultr.yml",
+            {
+                "plugin": "vultr.cloud.vultr",
+                "api_key": "key0000000",
+                "api_endpoint": f"{self._runner.url}/{fleet}/0/vultr/v2",
+                "attributes": [*usual, "status"],
+                "keyed_groups": [
+                    {"key": "vultr_status", "prefix": "state"},
+                    {"key": "vultr_region", "prefix": "place"},
+                ],
+            },
+        )
+
+    def _write(self, ending: str, content: dict[str, Any]) -> str:
+        path = self._path(ending)
+        path.write_text(json.dumps(content))  # which is YAML, too
+        return str(path)
+
+    def _path(self, ending: str) -> Path:
+        self._written += 1
+        return self._runner.directory / f"{self._written}.{ending}"
+
+
+def list_all(inventory: str) -> Command:
+    """Return the command that prints all of an inventory."""
+    return Command(("ansible-inventory", "-i", inventory, "--list"))
+
+
+def list_hosts(inventory: str) -> Command:
+    """Return the command that does the least with an inventory: it loads it and prints the names."""
+    return Command(("ansible", "all", "-i", inventory, "--list-hosts"))
+
+
+def take_off_marks(listing: Path) -> None:
+    """Rewrite what ``ansible-inventory --list`` gave without the marks of untrusted strings."""
+    listing.write_text(json.dumps(json.loads(listing.read_text(), object_hook=plain)))
+
+
+def plain(value: dict[str, Any]) -> Any:
+    """Return a string that is marked as untrusted as a plain one."""
+    return value["__ansible_unsafe"] if value.keys() == {"__ansible_unsafe"} else value
