@@ -37,13 +37,13 @@ UNMARKED: Final = Path(__file__).parent / "unmarked"
 class Case:
     """One row.
 
-    :param prepare: writes the inventories, and returns the command, and what it is measured against: another command, or a number
-        in the figure's unit
-    :param bound: what the ratio of the two must be at most; None where it is only shown
+    :param prepare: writes the inventories, and returns the command, and what it is measured against: another command, a number
+        in the figure's unit, or nothing
+    :param bound: what the ratio of the two, or the figure alone, must be at most; None where it is only shown
     """
 
     what: str
-    prepare: Callable[[], tuple[Command, Command | float]]
+    prepare: Callable[[], tuple[Command, Command | float | None]]
     bound: float | None
     figure: Figure = "cpu"
 
@@ -107,7 +107,7 @@ def of_growth(make: Inventories) -> list[Case]:
         Case("`ansible all --list-hosts`, 10,000 nodes, four plain-name expressions / none", expressions, 1.10),
         Case("`ansible all --list-hosts`, 50,000 nodes / 10,000 nodes", hosts, 5.0),
         Case("`ansible all --list-hosts`, 10,000 nodes in one run, rank groups on / off", ranks, 1.5),
-        Case("Peak memory in MiB, `ansible all --list-hosts`, 10,000 nodes", lambda: (list_hosts(make.ours(big)), 1), 100, "memory"),
+        Case("Peak memory, `ansible all --list-hosts`, 10,000 nodes", lambda: (list_hosts(make.ours(big)), None), 100, "memory"),
     ]
 
 
@@ -127,8 +127,10 @@ def of_network(make: Inventories) -> list[Case]:
         return reading(1_000, at_once), reading(1_000, 1)
 
     return [
-        Case("Wall, the fetch alone at 50 ms, 100 pages, 8 at once / (1 + ⌈99/8⌉) × 50 ms", fetch, 1.10, "fetch"),
-        Case("Wall, the whole command, 1,000 nodes at 10 a page and 50 ms, 8 at once / one at a time", side_by_side, 0.30, "wall"),
+        Case("Wall, the fetch alone at 50 ms, 100 pages, 8 at once / 1 + ⌈99/8⌉ steps of 50 ms", fetch, 1.10, "fetch"),
+        Case(
+            "Wall, the whole command, 1,000 nodes at 10 a page and 50 ms, 8 at once / one at a time", side_by_side, 0.30, "wall"
+        ),
     ]
 
 
@@ -141,7 +143,7 @@ def of_requests(make: Inventories) -> list[Case]:
     return [
         Case("Requests, 995 nodes at 10 a page / 100 pages", lambda: (reading(995), 100), 1.0, "requests"),
         Case("Requests, 1,000 nodes at 10 a page / 100 pages and one more", lambda: (reading(1_000), 101), 1.0, "requests"),
-        Case("Requests, warm cache", lambda: (list_hosts(make.cached(fleet_of(1_000))), 1), 0.0, "requests"),
+        Case("Requests, warm cache", lambda: (list_hosts(make.cached(fleet_of(1_000))), None), 0, "requests"),
     ]
 
 

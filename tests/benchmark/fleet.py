@@ -109,7 +109,7 @@ def node_row(fleet: Fleet, run: int, rank: int) -> dict[str, Any]:
 
 
 def hcloud_row(fleet: Fleet, index: int) -> dict[str, Any]:
-    """Return a node as the API of Hetzner Cloud tells a server: the fields that its plugin reads, and the usual ones beside them."""
+    """Return a node as the API of Hetzner Cloud tells a server, with the fields that its plugin reads."""
     run, rank = fleet.place(index)
     return {
         "id": index + 1,

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from .fleet import Fleet, project_id
-from .runner import Command, Runner
+from .runner import ROOT, Command, Runner
 
 
 class Inventories:
@@ -29,22 +30,20 @@ class Inventories:
         url = {"api_url": f"{self._runner.url}/{fleet}/{milliseconds}/nsml/v1"}
         return self._write("nsml.yml", {"plugin": "navercloud.nsml.nodes", **url, **keys, **selection, **options})
 
-    def cached(self, fleet: Fleet) -> str:
+    def cached(self, fleet: Fleet, **options: Any) -> str:
         """Write an inventory through our plugin, and fill its cache."""
-        cache = self._runner.directory / f"cache-{fleet}"
-        inventory = self.ours(
-            fleet, cache=True, cache_plugin="ansible.builtin.jsonfile", cache_connection=str(cache), cache_timeout=86400
-        )
+        connection = str(self._path("cache"))
+        inventory = self.ours(fleet, cache=True, cache_plugin="jsonfile", cache_connection=connection, **options)
         self._runner.measure(list_hosts(inventory))
         return inventory
 
-    def script(self, fleet: Fleet) -> str:
+    def script(self, fleet: Fleet, **options: Any) -> str:
         """Write a script that prints ready JSON: hosts, variables and groups as our plugin gives them."""
         listing = self._path("json")
-        self._runner.measure(Command(("ansible-inventory", "-i", self.ours(fleet), "--list", "--output", str(listing))))
+        inventory = self.ours(fleet, **options)
+        self._runner.measure(Command(("ansible-inventory", "-i", inventory, "--list", "--output", str(listing))))
         # In a process of its own: what this one takes up counts as memory of those that it starts.
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            pool.apply(take_off_marks, (listing,))
+        subprocess.run([sys.executable, "-m", "tests.benchmark.marks", listing], cwd=ROOT, check=True)
         script = self._path("sh")
         script.write_text(f'#!/bin/sh\nexec cat "{listing}"\n')
         script.chmod(0o755)
@@ -106,13 +105,3 @@ def list_all(inventory: str) -> Command:
 def list_hosts(inventory: str) -> Command:
     """Return the command that does the least with an inventory: it loads it and prints the names."""
     return Command(("ansible", "all", "-i", inventory, "--list-hosts"))
-
-
-def take_off_marks(listing: Path) -> None:
-    """Rewrite what ``ansible-inventory --list`` gave without the marks of untrusted strings."""
-    listing.write_text(json.dumps(json.loads(listing.read_text(), object_hook=plain)))
-
-
-def plain(value: dict[str, Any]) -> Any:
-    """Return a string that is marked as untrusted as a plain one."""
-    return value["__ansible_unsafe"] if value.keys() == {"__ansible_unsafe"} else value

@@ -14,7 +14,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from aiohttp import web
@@ -24,14 +24,14 @@ from .fleet import Fleet, hcloud_location, hcloud_row, node_row, run_row, vultr_
 Render = Callable[[Fleet, str, int, int], bytes]
 
 
-@lru_cache(maxsize=None)
+@cache
 def nsml_runs(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     """Render a page of the list of runs."""
     rows = [run_row(fleet, index + 1) for index in _indices(fleet.runs, page, size)]
     return _json({"runList": rows, "totalCount": fleet.runs})
 
 
-@lru_cache(maxsize=None)
+@cache
 def nsml_nodes(fleet: Fleet, run: str, page: int, size: int) -> bytes:
     """Render a page of a run's nodes."""
     count = fleet.size(int(run))
@@ -39,21 +39,23 @@ def nsml_nodes(fleet: Fleet, run: str, page: int, size: int) -> bytes:
     return _json({"nodes": rows, "totalCount": count})
 
 
-@lru_cache(maxsize=None)
+@cache
 def hcloud_locations(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     """Render the list of places."""
     projects = sorted({fleet.project(run) for run in range(1, fleet.runs + 1)})
-    return _json({"locations": [hcloud_location(project) for project in projects], "meta": _hcloud_meta(len(projects), page, size)})
+    return _json(
+        {"locations": [hcloud_location(project) for project in projects], "meta": _hcloud_meta(len(projects), page, size)}
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def hcloud_servers(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     """Render a page of servers."""
     rows = [hcloud_row(fleet, index) for index in _indices(fleet.nodes, page, size)]
     return _json({"servers": rows, "meta": _hcloud_meta(fleet.nodes, page, size)})
 
 
-@lru_cache(maxsize=None)
+@cache
 def vultr_instances(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     """Render a page of instances."""
     rows = [vultr_row(fleet, index) for index in _indices(fleet.nodes, page, size)]
@@ -99,9 +101,7 @@ class Server:
             self._requests += 1
             self._connections.add(request.transport)
             query, path = request.query, request.match_info
-            body = render(
-                Fleet.named(path["fleet"]), path.get("run", ""), int(query.get(page) or 1), int(query.get(size) or 10)
-            )
+            body = render(Fleet.named(path["fleet"]), path.get("run", ""), int(query.get(page) or 1), int(query.get(size) or 10))
             if path["milliseconds"] != "0":
                 await asyncio.sleep(int(path["milliseconds"]) / 1000)
             return web.Response(body=body, content_type="application/json")
