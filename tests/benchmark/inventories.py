@@ -33,7 +33,7 @@ class Inventories:
     def cached(self, fleet: Fleet, **options: Any) -> str:
         """Write an inventory through our plugin, and fill its cache."""
         connection = str(self._path("cache"))
-        inventory = self.ours(fleet, cache=True, cache_plugin="jsonfile", cache_connection=connection, **options)
+        inventory = self.ours(fleet, cache=True, cache_plugin="jsonfile", cache_connection=connection, cache_timeout=0, **options)
         self._runner.measure(list_hosts(inventory))
         return inventory
 
