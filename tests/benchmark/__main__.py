@@ -33,7 +33,7 @@ def main() -> int:
         curves = [] if given.only else growth.measure(runner, growth.kinds(make), growth.SIZES, _tell)
     print(report.table(rows))
     if not given.only:
-        _write(results.gather(rows, curves, given.rounds))
+        _write(results.gather(make.peers(), rows, curves, given.rounds))
     return 0
 
 

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -29,6 +28,9 @@ PLAIN_NAMES: Final[dict[str, Any]] = {
 
 # The groups that the other clouds' plugins are asked for: state, and place, which is the project here.
 STATE_AND_PLACE: Final = ["state", "project"]
+
+# What `--list` of 1,000 nodes and `--list-hosts` of 10,000 must be at most, against another cloud's plugin.
+PEER_BOUNDS: Final = {"hetzner.hcloud": (0.40, 0.10)}
 
 UNMARKED: Final = Path(__file__).parent / "unmarked"
 
@@ -55,14 +57,10 @@ def fleet_of(nodes: int) -> Fleet:
 
 def all_cases(make: Inventories) -> list[Case]:
     """Return the rows that can be measured here: those of other clouds only where their plugins are installed."""
-    cases = [*against_script(make), *against_empty(make), *of_growth(make), *of_network(make), *of_requests(make)]
-    if peer_version("hetzner.hcloud"):
-        cases += against_hcloud(make)
-    if peer_version("vultr.cloud"):
-        cases += against_vultr(make)
+    rooms = [against_script, against_empty, of_growth, of_network, of_requests, against_peers]
     if marks_strings():
-        cases += of_marking(make)
-    return cases
+        rooms.append(of_marking)
+    return [case for room in rooms for case in room(make)]
 
 
 def against_script(make: Inventories) -> list[Case]:
@@ -147,28 +145,20 @@ def of_requests(make: Inventories) -> list[Case]:
     ]
 
 
-def against_hcloud(make: Inventories) -> list[Case]:
-    """Return our plugin against Hetzner Cloud's."""
+def against_peers(make: Inventories) -> list[Case]:
+    """Return our plugin against those of other clouds that are installed."""
 
-    def prepare(command: Callable[[str], Command], nodes: int) -> tuple[Command, Command]:
-        return command(make.ours(fleet_of(nodes), group_by=STATE_AND_PLACE)), command(make.hcloud(fleet_of(nodes)))
+    def prepare(command: Callable[[str], Command], theirs: Callable[[Fleet], str], nodes: int) -> tuple[Command, Command]:
+        return command(make.ours(fleet_of(nodes), group_by=STATE_AND_PLACE)), command(theirs(fleet_of(nodes)))
 
-    return [
-        Case("`ansible-inventory --list`, 1,000 nodes / hetzner.hcloud", lambda: prepare(list_all, 1_000), 0.40),
-        Case("`ansible all --list-hosts`, 10,000 nodes / hetzner.hcloud", lambda: prepare(list_hosts, 10_000), 0.10),
-    ]
-
-
-def against_vultr(make: Inventories) -> list[Case]:
-    """Return our plugin against Vultr's."""
-
-    def prepare(command: Callable[[str], Command], nodes: int) -> tuple[Command, Command]:
-        return command(make.ours(fleet_of(nodes), group_by=STATE_AND_PLACE)), command(make.vultr(fleet_of(nodes)))
-
-    return [
-        Case("`ansible-inventory --list`, 1,000 nodes / vultr.cloud", lambda: prepare(list_all, 1_000), None),
-        Case("`ansible all --list-hosts`, 10,000 nodes / vultr.cloud", lambda: prepare(list_hosts, 10_000), None),
-    ]
+    cases = []
+    for peer, theirs in make.peers().items():
+        listing, loading = PEER_BOUNDS.get(peer, (None, None))
+        cases += [
+            Case(f"`ansible-inventory --list`, 1,000 nodes / {peer}", partial(prepare, list_all, theirs, 1_000), listing),
+            Case(f"`ansible all --list-hosts`, 10,000 nodes / {peer}", partial(prepare, list_hosts, theirs, 10_000), loading),
+        ]
+    return cases
 
 
 def of_marking(make: Inventories) -> list[Case]:
@@ -192,9 +182,3 @@ def core_version() -> str:
 def marks_strings() -> bool:
     """Say whether this ansible-core needs each string marked: up to 2.18, all that is not marked is a template."""
     return tuple(map(int, core_version().split(".")[:2])) < (2, 19)
-
-
-def peer_version(collection: str) -> str | None:
-    """Return the version of a collection that came with the package ``ansible``, None where it is not installed."""
-    manifest = Path(sysconfig.get_path("purelib"), "ansible_collections", *collection.split("."), "MANIFEST.json")
-    return str(json.loads(manifest.read_text())["collection_info"]["version"]) if manifest.exists() else None

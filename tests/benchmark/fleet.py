@@ -166,3 +166,39 @@ def vultr_row(fleet: Fleet, index: int) -> dict[str, Any]:
         "os_id": 387,
         "features": [],
     }
+
+
+def netbox_row(fleet: Fleet, index: int) -> dict[str, Any]:
+    """Return a node as the API of NetBox tells a device."""
+    run, rank = fleet.place(index)
+    project = fleet.project(run)
+    primary = {"id": index + 1, "family": {"value": 4, "label": "IPv4"}, "address": f"{address(run, rank)}/24"}
+    return {
+        "id": index + 1,
+        "name": host_name(fleet, run, rank),
+        "device_type": {"id": 1, "manufacturer": {"id": 1, "name": "maker", "slug": "maker"}, "model": "gpu8", "slug": "gpu8"},
+        "role": {"id": 1, "name": "train", "slug": "train"},
+        "tenant": None,
+        "platform": None,
+        "serial": f"node0lonwq7k{index:011}",
+        "asset_tag": None,
+        "site": {"id": project, "name": project_name(project), "slug": project_name(project)},
+        "location": None,
+        "rack": None,
+        "status": {"value": state(rank), "label": state(rank).capitalize()},
+        "primary_ip": primary,
+        "primary_ip4": primary,
+        "primary_ip6": None,
+        "cluster": None,
+        "virtual_chassis": None,
+        "local_context_data": None,
+        "tags": [{"id": 1, "name": "train", "slug": "train"}],
+        "custom_fields": {"rank": rank},
+        "created": "2026-03-02T01:38:26Z",
+        "last_updated": "2026-03-02T01:39:51Z",
+    }
+
+
+def netbox_site(project: int) -> dict[str, Any]:
+    """Return a place as the API of NetBox tells a site."""
+    return {"id": project, "name": project_name(project), "slug": project_name(project), "prefix_count": 0}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .cases import STATE_AND_PLACE, fleet_of, peer_version
+from .cases import STATE_AND_PLACE, fleet_of
 from .fleet import Fleet
 from .inventories import Inventories, list_hosts
 from .runner import Runner
@@ -31,17 +31,13 @@ class Curve:
 
 
 def kinds(make: Inventories) -> dict[str, Callable[[Fleet], str]]:
-    """Return how an inventory of each kind is written; all have the same groups. Peers that are not installed have none."""
-    found: dict[str, Callable[[Fleet], str]] = {
-        "navercloud.nsml.nodes": lambda fleet: make.ours(fleet, group_by=STATE_AND_PLACE),
-        "navercloud.nsml.nodes, warm cache": lambda fleet: make.cached(fleet, group_by=STATE_AND_PLACE),
+    """Return how an inventory of each kind is written; all have the same groups."""
+    return {
+        "navercloud.nsml": lambda fleet: make.ours(fleet, group_by=STATE_AND_PLACE),
+        "navercloud.nsml, warm cache": lambda fleet: make.cached(fleet, group_by=STATE_AND_PLACE),
         "a script that prints ready JSON": lambda fleet: make.script(fleet, group_by=STATE_AND_PLACE),
+        **make.peers(),
     }
-    if peer_version("hetzner.hcloud"):
-        found["hetzner.hcloud.hcloud"] = make.hcloud
-    if peer_version("vultr.cloud"):
-        found["vultr.cloud.vultr"] = make.vultr
-    return found
 
 
 def measure(

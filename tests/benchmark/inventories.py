@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,11 @@ class Inventories:
         path.write_text("[nothing]\n")
         return str(path)
 
+    def peers(self) -> dict[str, Callable[[Fleet], str]]:
+        """Return how an inventory is written through each of the other collections that are installed."""
+        writers = {"hetzner.hcloud": self.hcloud, "vultr.cloud": self.vultr, "netbox.netbox": self.netbox}
+        return {peer: write for peer, write in writers.items() if peer_version(peer)}
+
     def hcloud(self, fleet: Fleet) -> str:
         """Write an inventory through hetzner.hcloud, with groups of state and place."""
         return self._write(
@@ -87,6 +94,18 @@ class Inventories:
             },
         )
 
+    def netbox(self, fleet: Fleet) -> str:
+        """Write an inventory through netbox.netbox, with groups of state and place, which need no templates."""
+        return self._write(
+            "netbox.yml",
+            {
+                "plugin": "netbox.netbox.nb_inventory",
+                "token": "token0000000",
+                "api_endpoint": f"{self._runner.url}/{fleet}/0/netbox",
+                "group_by": ["status", "sites"],
+            },
+        )
+
     def _write(self, ending: str, content: dict[str, Any]) -> str:
         path = self._path(ending)
         path.write_text(json.dumps(content))  # which is YAML, too
@@ -105,3 +124,9 @@ def list_all(inventory: str) -> Command:
 def list_hosts(inventory: str) -> Command:
     """Return the command that does the least with an inventory: it loads it and prints the names."""
     return Command(("ansible", "all", "-i", inventory, "--list-hosts"))
+
+
+def peer_version(collection: str) -> str | None:
+    """Return the version of a collection that came with the package ``ansible``, None where it is not installed."""
+    manifest = Path(sysconfig.get_path("purelib"), "ansible_collections", *collection.split("."), "MANIFEST.json")
+    return str(json.loads(manifest.read_text())["collection_info"]["version"]) if manifest.exists() else None

@@ -22,7 +22,7 @@ def draw(curves: Sequence[Curve], core: str, path: Path) -> None:
     with mpl.rc_context(settings):
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
-        for curve, marker in zip(curves, "osD^v"):
+        for curve, marker in zip(curves, "osD^v<"):
             axes.loglog(curve.sizes, curve.seconds, marker=marker, label=curve.name)
         axes.set_xlabel("hosts")
         axes.set_ylabel("CPU seconds of ansible all --list-hosts")

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from .cases import core_version, peer_version
+from .cases import core_version
 from .growth import Curve
+from .inventories import peer_version
 from .rounds import Row
 
 DIRECTORY: Final = Path(__file__).parent / "results"
-
-PEERS: Final = ("hetzner.hcloud", "vultr.cloud")
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class Results:
         return ".".join(self.core.split(".")[:2])
 
 
-def gather(rows: Sequence[Row], curves: Sequence[Curve], rounds: int) -> Results:
+def gather(peers: Iterable[str], rows: Sequence[Row], curves: Sequence[Curve], rounds: int) -> Results:
     """Return what was found, with what it was found on."""
     return Results(
         core=core_version(),
         python=platform.python_version(),
         machine=f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        peers={peer: version for peer in PEERS if (version := peer_version(peer))},
+        peers={peer: str(peer_version(peer)) for peer in peers},
         rounds=rounds,
         rows=rows,
         curves=curves,

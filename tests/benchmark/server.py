@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fake APIs, in a process of their own: NSML, Hetzner Cloud and Vultr, all telling of the same hosts.
+"""The fake APIs, in a process of their own: NSML, Hetzner Cloud, Vultr and NetBox, all telling of the same hosts.
 
 A URL says which hosts, and how long each answer takes: ``/1000x10/50/nsml/v1/...`` is 1,000 nodes in 10 runs, 50 ms an answer. A
 page is rendered once, so that an answer costs little. ``/counts`` tells what was asked since it was last asked itself.
@@ -19,7 +19,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .fleet import Fleet, hcloud_location, hcloud_row, node_row, run_row, vultr_row
+from .fleet import Fleet, hcloud_location, hcloud_row, netbox_row, netbox_site, node_row, run_row, vultr_row
 
 Render = Callable[[Fleet, str, int, int], bytes]
 
@@ -42,7 +42,7 @@ def nsml_nodes(fleet: Fleet, run: str, page: int, size: int) -> bytes:
 @cache
 def hcloud_locations(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     """Render the list of places."""
-    projects = sorted({fleet.project(run) for run in range(1, fleet.runs + 1)})
+    projects = _projects(fleet)
     return _json(
         {"locations": [hcloud_location(project) for project in projects], "meta": _hcloud_meta(len(projects), page, size)}
     )
@@ -63,6 +63,38 @@ def vultr_instances(fleet: Fleet, _run: str, page: int, size: int) -> bytes:
     return _json({"instances": rows, "meta": {"total": fleet.nodes, "links": {"next": following, "prev": ""}}})
 
 
+@cache
+def netbox_status(fleet: Fleet, _run: str, _page: int, _size: int) -> bytes:
+    """Render the version: another one for each fleet, since the plugin keeps the schema, with its paths, for a version."""
+    return _json({"netbox-version": f"4.{fleet.nodes}.0"})
+
+
+@cache
+def netbox_schema(fleet: Fleet, _run: str, _page: int, _size: int) -> bytes:
+    """Render the little that the plugin reads of the schema."""
+    paths = [f"/{fleet}/0/netbox/api/{path}/" for path in ("dcim/devices", "virtualization/virtual-machines")]
+    known: dict[str, Any] = {path: {"get": {"parameters": []}} for path in paths}
+    return _json({"info": {"version": f"4.{fleet.nodes}.0"}, "paths": known})
+
+
+@cache
+def netbox_devices(fleet: Fleet, _run: str, _page: int, _size: int) -> bytes:
+    """Render all devices: the plugin asks for no limit, and NetBox can be set up to have none."""
+    return _json({"results": [netbox_row(fleet, index) for index in range(fleet.nodes)], "next": None})
+
+
+@cache
+def netbox_sites(fleet: Fleet, _run: str, _page: int, _size: int) -> bytes:
+    """Render all places."""
+    return _json({"results": [netbox_site(project) for project in _projects(fleet)], "next": None})
+
+
+@cache
+def netbox_nothing(_fleet: Fleet, _run: str, _page: int, _size: int) -> bytes:
+    """Render one of the lists that are empty here."""
+    return _json({"results": [], "next": None})
+
+
 # What comes after the fleet and the latency, how it is answered, and what the query calls page and size.
 ROUTES: dict[str, tuple[Render, str, str]] = {
     "nsml/v1/projects/runs": (nsml_runs, "page", "pageSize"),
@@ -70,6 +102,11 @@ ROUTES: dict[str, tuple[Render, str, str]] = {
     "hcloud/v1/locations": (hcloud_locations, "page", "per_page"),
     "hcloud/v1/servers": (hcloud_servers, "page", "per_page"),
     "vultr/v2/instances": (vultr_instances, "cursor", "per_page"),
+    "netbox/api/status/": (netbox_status, "", ""),
+    "netbox/api/schema/": (netbox_schema, "", ""),
+    "netbox/api/dcim/devices/": (netbox_devices, "", ""),
+    "netbox/api/dcim/sites/": (netbox_sites, "", ""),
+    "netbox/api/{rest:.*}": (netbox_nothing, "", ""),
 }
 
 
@@ -118,6 +155,10 @@ class Server:
 def _indices(count: int, page: int, size: int) -> range:
     """Return which rows a page holds; page 0 holds none."""
     return range(count)[(page - 1) * size : page * size] if page > 0 else range(0)
+
+
+def _projects(fleet: Fleet) -> list[int]:
+    return sorted({fleet.project(run) for run in range(1, fleet.runs + 1)})
 
 
 def _hcloud_meta(count: int, page: int, size: int) -> dict[str, Any]:

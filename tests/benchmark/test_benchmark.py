@@ -129,18 +129,17 @@ def test_every_api_tells_of_the_same_hosts(fleet: Fleet) -> None:
     assert len(set(ours)) == fleet.nodes
     assert [(each["name"], each["location"]["name"], each["public_net"]["ipv4"]["ip"]) for each in hcloud] == ours
     assert [(each["label"], each["region"], each["main_ip"]) for each in vultr] == ours
+    netbox = _rows(server.netbox_devices, fleet, "", "results")
+    assert [(each["name"], each["site"]["name"], each["primary_ip"]["address"].removesuffix("/24")) for each in netbox] == ours
     states = [node["state"].removeprefix("NODE_STATE_").lower() for node in nodes]
     assert [each["status"] for each in hcloud] == [each["status"] for each in vultr] == states
+    assert [each["status"]["value"] for each in netbox] == states
 
 
 def _rows(render: server.Render, fleet: Fleet, run: str, key: str) -> list[dict[str, Any]]:
-    """Read all pages of a list."""
-    rows: list[dict[str, Any]] = []
-    page = 1
-    while found := json.loads(render(fleet, run, page, 7))[key]:
-        rows += found
-        page += 1
-    return rows
+    """Read all pages of a list; that of NetBox is one."""
+    pages = range(1, 2 if render is server.netbox_devices else fleet.nodes + 1)
+    return [row for page in pages for row in json.loads(render(fleet, run, page, 7))[key]]
 
 
 def _append(log: Path, text: str) -> Command:
