@@ -21,7 +21,7 @@ from .runner import running
 
 def main() -> int:
     """Run the benchmark and return its exit code; Ctrl-C and SIGTERM end all that it started."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each pair is measured (default: %(default)s)")
     parser.add_argument("--only", default="", metavar="SUBSTRING", help="only the rows whose text holds this; no file is written")

@@ -87,6 +87,9 @@ class Runner:
             killer.start()
             try:
                 _pid, status, usage = os.wait4(process.pid, 0)
+            except BaseException:
+                process.kill()
+                raise
             finally:
                 killer.cancel()
             wall = time.perf_counter() - began
