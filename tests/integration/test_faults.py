@@ -246,9 +246,9 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "An option that does not exist",
-        ("'proejct'", "'project'"),
+        ("'projects'", "'project'"),
         "Ansible itself would pass over it in silence.",
-        options=QUICK.replace("project", "proejct"),
+        options=QUICK.replace("project", "projects"),
     ),
     Fault(
         "A switch that is neither true nor false",
