@@ -95,7 +95,7 @@ def test_no_example_is_left_out() -> None:
 
 def test_the_demonstration_prints_what_readme_shows() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.simulator.demo"], cwd=REPOSITORY, text=True, capture_output=True, timeout=120, check=True
+        [sys.executable, "-m", "tests.simulator.demo"], cwd=REPOSITORY, text=True, capture_output=True, timeout=300, check=True
     )
     printed = set(done.stdout.splitlines())
     (shown,) = blocks("text")
