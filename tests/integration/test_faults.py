@@ -626,9 +626,10 @@ def message(printed: str, *, warns: bool) -> str:
 
 
 def entry(fault: Fault, words: str) -> str:
-    """Return what the page holds of a fault; the message is on one line, so that a search for any part of it finds it."""
+    """Return what the page holds of a fault; the message is wrapped, since not every viewer of such pages does that."""
+    block = textwrap.indent(textwrap.fill(words, 80, break_long_words=False, break_on_hyphens=False), "   ")
     advice = "".join(f"{textwrap.fill(text, 120, break_long_words=False)}\n\n" for text in [fault.advice] if text)
-    return f"{fault.name}\n{'~' * len(fault.name)}\n\n.. code-block:: text\n\n   {words}\n\n{advice}"
+    return f"{fault.name}\n{'~' * len(fault.name)}\n\n.. code-block:: text\n\n{block}\n\n{advice}"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
