@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+# Of two environment variables for one option, Ansible prefers the one that is named last.
 DOCUMENTATION = r"""
 name: nodes
 short_description: Nodes of CLOVA NSML runs as hosts
@@ -62,20 +63,20 @@ options:
       - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
     type: str
     env:
-      - name: NCLOUD_ACCESS_KEY_ID
       - name: NCLOUD_ACCESS_KEY
+      - name: NCLOUD_ACCESS_KEY_ID
   secret_key:
     description: The secret key that belongs to O(access_key). May be a template or vaulted.
     type: str
     env:
-      - name: NCLOUD_SECRET_ACCESS_KEY
       - name: NCLOUD_SECRET_KEY
+      - name: NCLOUD_SECRET_ACCESS_KEY
   api_key:
     description: The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
     type: str
     env:
-      - name: NCLOUD_NSML_API_KEY
       - name: NCP_APIGW_API_KEY
+      - name: NCLOUD_NSML_API_KEY
   profile:
     description:
       - The section of C(~/.ncloud/configure) that holds the access key and the secret key; without it, C(DEFAULT), or the lines

@@ -257,6 +257,24 @@ def test_a_key_comes_from_the_file_then_from_the_environment(
     assert header(sent_as) == "fromFile"
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "sent_as"),
+    [
+        ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY", "x-ncp-iam-access-key"),
+        ("NCLOUD_NSML_API_KEY", "NCP_APIGW_API_KEY", "x-ncp-apigw-api-key"),
+    ],
+)
+def test_of_two_names_for_one_key_the_first_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, sent_as: str
+) -> None:
+    monkeypatch.setenv(first, "first")
+    monkeypatch.setenv(second, "second")
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+    assert header(sent_as) == "first"
+
+
 @pytest.mark.parametrize("variable", ["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"])
 def test_the_secret_key_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.delenv("NCLOUD_SECRET_ACCESS_KEY")
