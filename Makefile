@@ -6,9 +6,11 @@ PYTHON ?= python3
 CORE ?= ansible-core
 VENV ?= .venv
 TESTS ?= tests
+ROUNDS ?= 5
+ONLY ?=
 READY = $(VENV)/.ready
 
-.PHONY: demo test lint coverage docs mutation release-check clean
+.PHONY: demo test lint coverage docs mutation benchmark release-check clean
 
 demo: $(READY)
 	@"$(VENV)/bin/python" -m tests.simulator.demo
@@ -18,6 +20,10 @@ test: $(READY)
 
 lint coverage docs mutation release-check: .venv-nox/.ready
 	.venv-nox/bin/nox --session "$(subst -,_,$@)"
+
+# Some ten minutes; shorter with ROUNDS=3, or ONLY=hcloud, which writes no page. Other clouds' plugins come with the newest core alone.
+benchmark: $(VENV)-benchmark/.ready
+	@"$(VENV)-benchmark/bin/python" -m tests.benchmark --rounds "$(ROUNDS)" --only "$(ONLY)"
 
 clean:
 	rm -rf .venv .venv-* .nox build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
@@ -31,4 +37,10 @@ $(READY): requirements.txt tests/requirements.txt
 .venv-nox/.ready:
 	"$(PYTHON)" -m venv .venv-nox
 	.venv-nox/bin/python -m pip install --quiet --disable-pip-version-check nox uv
+	@touch "$@"
+
+$(VENV)-benchmark/.ready: requirements.txt tests/requirements-benchmark.txt
+	"$(PYTHON)" -m venv "$(VENV)-benchmark"
+	"$(VENV)-benchmark/bin/python" -m pip install --quiet --disable-pip-version-check "$(CORE)" \
+	  $(if $(filter ansible-core,$(CORE)),ansible) -r tests/requirements-benchmark.txt
 	@touch "$@"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _listing
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import Endpoint, parse_page, run_path
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, RequestError, StatusError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import NotSettled, Page, Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import NotSettled, Page
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run

@@ -501,6 +501,16 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_given_up(clock: Clock, monke
         assert "larger than 1 MiB" in fails(ResponseError, server.url, clock)
 
 
+@pytest.mark.parametrize("body", ["[1,2,3,4,5]", "[[[[[]]]]]", "[{},{},{}]"])
+def test_a_body_of_more_values_than_can_be_parsed_in_time_is_given_up(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(_transport, "MAX_VALUES", 4)
+    with Server(sends(message(body), message("[1,2,3]"))) as server:
+        assert "the answer holds more than 4 values. Check" in fails(ResponseError, server.url, clock)
+        assert get(server.url, clock) == [1, 2, 3]
+
+
 def test_endless_headers_are_given_up(clock: Clock) -> None:
     with Server(repeats(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")) as server:
         assert "headers" in fails(ConnectionFailed, server.url, clock)
