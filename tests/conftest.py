@@ -15,6 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# ansible-test units has laid out the collection and set Ansible's environment itself.
+UNDER_ANSIBLE_TEST = "ansible_pytest_collections" in sys.modules
+
 _scratch = tempfile.TemporaryDirectory(prefix="nsml-tests-")
 
 
@@ -45,7 +48,8 @@ def _prepare() -> None:
     init_plugin_loader([str(scratch)])
 
 
-_prepare()
+if not UNDER_ANSIBLE_TEST:
+    _prepare()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

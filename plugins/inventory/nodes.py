@@ -18,15 +18,18 @@ description:
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>) and C(nsml_ready), which holds the nodes that are running and have an address and a port. Characters that are
     unsafe in a group's name become C(_)."
-  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent, C(nsml_node_id),
-    C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type), C(nsml_container_image),
-    C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command), C(nsml_create_time),
-    C(nsml_update_time), and three of its own, C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
-    nodes of that run before any filter, and C(nsml_ready)."
+  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent. These are
+    C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
+    C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
+    C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
+  - "Three variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
+    nodes of that run before any filter, and C(nsml_ready), whether the node is running and has an address and a port."
   - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used.
 requirements:
   - requests
 notes:
+  - R(A guide,ansible_collections.navercloud.nsml.docsite.guide) goes from the first keys to the first playbook. Messages are
+    explained in R(Troubleshooting,ansible_collections.navercloud.nsml.docsite.troubleshooting).
   - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
     with O(compose).
   - Strings from the API are never templates, in no version of ansible-core.
@@ -173,6 +176,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
+# fmt: yaml+jinja
 ---
 # The nodes of run 2. The keys come from the environment or from ~/.ncloud/configure.
 plugin: navercloud.nsml.nodes
@@ -180,7 +184,7 @@ project: bert
 run: 2
 
 ---
-# The newest run of a project, and keys from a vault.
+# The newest run of a project, and keys from elsewhere.
 plugin: navercloud.nsml.nodes
 project: bert
 run: latest
@@ -200,10 +204,10 @@ cache_connection: ~/.cache/nsml
 cache_timeout: 60
 
 ---
-# Only nodes that can be reached, named by rank, with a login user and a group for each kind of resource.
+# Only nodes that run, named by rank, with a login user and a group for each kind of resource.
 plugin: navercloud.nsml.nodes
 project: bert
-run: [1, 2]
+run: 2
 states: [running]
 filters:
   - nsml_rank < 8
@@ -219,43 +223,43 @@ keyed_groups:
     prefix: resource
 """
 
-import time
-from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.inventory.data import InventoryData
 from ansible.inventory.group import to_safe_group_name
+from ansible.inventory.host import Host
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.utils.path import basedir
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils import (
-    _credentials,
-    _layout,
-    _node,
-    _options,
-    _reading,
-    _snapshot,
-    _waiting,
-)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _layout, _node, _options, _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._draft import Draft
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
 
-    def untrusted(value: Any) -> Any:
-        """Return a value from the API so that it is never a template."""
-        return value
+    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables with values from the API so that these are never templates."""
+        return variables
 
 else:
-    from ansible.utils.unsafe_proxy import wrap_var as untrusted
+    from ansible.utils.unsafe_proxy import wrap_var
+
+    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
+        """Return variables with values from the API so that these are never templates."""
+        return {name: wrap_var(value) for name, value in variables.items()}
 
 
 if TYPE_CHECKING:
+    from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
 
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import RunRows
 
 NAME = "navercloud.nsml.nodes"
 ENDINGS = ("nsml.yml", "nsml.yaml")
@@ -293,16 +297,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path, cache)
         try:
             options = self._read_options(path)
-            runs = self._runs(options, cache)
+            runs = self._read_runs(options, refresh=not cache)
             hosts = self._hosts(runs, options)
-            layout = _layout.lay_out(hosts, options.group_by, strict=options.strict)
+            layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory, options), strict=options.strict)
+            draft = self._constructed(Draft(layout), inventory.current_source, options.strict)
+            draft.check(inventory.hosts.keys(), parent_groups(inventory))
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
         for warning in layout.warnings:
             self.display.warning(warning)
-        staged = self._staged(layout, inventory.current_source, options.strict)
-        check_merge(staged, inventory)
-        merge(staged, inventory)
+        fill(inventory, draft)
 
     def _read_options(self, path: str) -> _options.Options:
         try:
@@ -328,111 +332,69 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 raise ConfigurationError(f"{name} is a template that cannot be evaluated. Mend it, or its variables.") from None
             raise
 
-    def _given_keys(self) -> dict[str, Any]:
-        given = {name: self.get_option(name) for name in ("access_key", "secret_key", "api_key", "profile")}
-        if self._config.get("profile"):
-            # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
-            given.update({name: None for name in ("access_key", "secret_key") if not self._config.get(name)})
-        return given
+    def _given_keys(self) -> Given:
+        given = Given(*(self.get_option(name) for name in (*_options.KEYS, "profile")))
+        if not self._config.get("profile"):
+            return given
+        # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
+        return replace(given, **{name: None for name in ("access_key", "secret_key") if not self._config.get(name)})
 
-    def _runs(self, options: _options.Options, may_use_cache: bool) -> list[_reading.RunRows]:
-        """Return the runs with the rows of their nodes: from the cache, where it may be used, or read now and stored there."""
-        if not self.get_option("cache"):
-            return self._read_runs(options)
-        given = self._given_keys()
-        access_key = _credentials.resolve_access_key(given["access_key"], given["profile"], warn=self.display.warning)
-        key = _snapshot.key(options.api_url, access_key, options.selection)
-        if may_use_cache and (snapshot := self._cached(key, options.patience)):
-            age = max(0.0, time.time() - snapshot.read_at)
-            self.display.v(f"{NAME}: {_count(snapshot.runs)}, from the cache, {age:.0f} s old")
-            return snapshot.runs
-        runs = self._read_runs(options)
-        self._cache[key] = _snapshot.dump(_snapshot.Snapshot(runs, time.time()))
-        return runs
-
-    def _cached(self, key: str, patience: _waiting.Patience) -> _snapshot.Snapshot | None:
-        """Return what the cache holds, None when that cannot be used, or is not yet what the user waits for."""
-        try:
-            snapshot = _snapshot.load(self._cache[key])
-        except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
-            return None
-        if snapshot and patience.timeout and not _waiting.are_ready(snapshot.runs, patience):
-            return None
-        return snapshot
-
-    def _read_runs(self, options: _options.Options) -> list[_reading.RunRows]:
-        # Imported where they are needed: they load requests, which takes longer than all else here.
-        from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import Api
-        from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Transport
-
-        transport = Transport(
-            options.api_url,
-            _credentials.resolve(**self._given_keys(), warn=self.display.warning),
-            timeout=options.timeout,
-            retries=options.retries,
-            connections=options.concurrency,
-            verify=options.verify,
+    def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
+        """Return the runs with the rows of their nodes, from the cache where the user wants one."""
+        reporter = _source.Reporter(
+            tell=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # standard output stays what it is
+            detail=lambda text: self.display.v(f"{NAME}: {text}"),
+            warn=self.display.warning,
         )
-        api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
-
-        def read() -> list[_reading.RunRows]:
-            return _reading.read(api, options.selection, Deadline(options.deadline))
-
-        # Asking for the status of runs takes no longer than the waiting, however many runs there are.
-        waiting = Deadline(min(options.patience.timeout, options.deadline))
-
-        def status_of(run: Run) -> str | None:
-            return api.status(run, waiting)
-
-        began = time.monotonic()
-        try:
-            runs = _waiting.wait(read, status_of, options.patience, tell=self._tell) if options.patience.timeout else read()
-        finally:
-            transport.close()
-        seconds = time.monotonic() - began
-        self.display.v(f"{NAME}: {_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+        given = self._given_keys()
+        if self.get_option("cache"):
+            runs = _source.read_cached(options, given, reporter, self._cache, refresh=refresh)
+        else:
+            runs = _source.read(options, given, reporter)
         if not runs:
-            self._tell(f"no run is {' or '.join(options.selection.runs)}, so there are no hosts")
+            reporter.tell(f"no run is {' or '.join(options.selection.runs)}, so there are no hosts")
         return runs
 
-    def _tell(self, text: str) -> None:
-        """Say something to a person; standard output stays what it is."""
-        self.display.display(f"{NAME}: {text}", stderr=True)
-
-    def _hosts(self, runs: list[_reading.RunRows], options: _options.Options) -> list[_layout.Host]:
+    def _hosts(self, runs: list[RunRows], options: _options.Options) -> list[_layout.Host]:
         """Return the nodes that stay, each with its variables and the name that it should bear."""
-        hosts = []
-        self._left_out: list[str] = []
+        hosts: list[_layout.Host] = []
+        left_out: list[str] = []
         for found in runs:
             for node in _node.nodes_of_run(found.rows, found.run):
                 if options.states and node.state not in options.states:
                     continue
-                variables = {name: untrusted(value) for name, value in _node.variables(node, options.hostvars_prefix).items()}
-                if all(self._holds(expression, variables, node, options.strict) for expression in options.filters):
+                variables = untrusted(_node.variables(node, options.hostvars_prefix))
+                if self._is_kept(node, variables, options.filters, left_out):
                     hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
-        if self._left_out:
-            self.display.warning(f"filters left out {len(self._left_out)} nodes they failed for, first {self._left_out[0]}")
+        if left_out and options.strict:
+            raise AnsibleParserError(f"filters failed for {left_out[0]}")
+        if left_out:
+            self.display.warning(f"filters left out {len(left_out)} nodes they failed for, first {left_out[0]}")
         return hosts
 
-    def _holds(self, expression: str, variables: dict[str, Any], node: _node.Node, strict: bool) -> bool:
+    def _is_kept(self, node: _node.Node, variables: dict[str, Any], filters: Sequence[str], left_out: list[str]) -> bool:
+        """Say whether all filters hold; a node for which one cannot be evaluated is noted, and left out."""
+        for expression in filters:
+            try:
+                if not self._holds(expression, variables):
+                    return False
+            except EXPRESSION_ERRORS as error:
+                left_out.append(readable(f"{node.name}: {expression!r}: {error}"))
+                return False
+        return True
+
+    def _holds(self, expression: str, variables: dict[str, Any]) -> bool:
         """Say whether an expression of the user holds, by the same rule as in the option ``groups``."""
         self.templar.available_variables = variables
-        try:
-            if hasattr(self.templar, "evaluate_conditional"):  # from 2.19 on
-                return bool(self.templar.evaluate_conditional(expression))
-            return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
-        except EXPRESSION_ERRORS as error:
-            text = readable(f"{node.name}: {expression!r}: {error}")
-            if strict:
-                raise AnsibleParserError(f"filters failed for {text}") from None
-            self._left_out.append(text)
-            return False
+        if hasattr(self.templar, "evaluate_conditional"):  # from 2.19 on
+            return bool(self.templar.evaluate_conditional(expression))
+        return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
 
     def _name(self, node: _node.Node, variables: dict[str, Any], options: _options.Options) -> str:
         """Return the name that a node should bear: the first of ``hostnames`` that is not empty."""
         for expression in options.hostnames:
             try:
-                name = variables[expression] if expression in variables else self._compose(expression, variables)
+                name = self._evaluate(expression, variables)
             except EXPRESSION_ERRORS as error:
                 if options.strict:
                     text = readable(f"{node.name}: {expression!r}: {error}")
@@ -442,75 +404,87 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 return str(name)
         return node.name
 
-    def _staged(self, layout: _layout.Layout, source: str | None, strict: bool) -> InventoryData:
-        """Return an inventory of its own with all hosts and groups, also those that the user constructs.
+    def _evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
+        """Return the value of an expression of the user; that of a variable's mere name costs no template."""
+        if expression in variables and not self.get_option("use_extra_vars"):
+            return variables[expression]
+        return super()._compose(expression, variables)
+
+    def _compose(self, template: str, variables: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Evaluate the key of a keyed group: Ansible refuses one that is a number, such as a rank, so it becomes a text."""
+        key = self._evaluate(template, variables)
+        return str(key) if isinstance(key, (int, float)) else key
+
+    def _constructed(self, draft: Draft, source: str | None, strict: bool) -> Draft:
+        """Add to the draft what the user constructs from its hosts' variables.
 
         :raises AnsibleError: an expression failed, and strict is on
         """
-        staged = InventoryData()
-        staged.current_source = source
-        fill(staged, layout)
-        target, self.inventory = self.inventory, staged  # where Constructable adds to
+        compose, groups, keyed_groups = map(self.get_option, ("compose", "groups", "keyed_groups"))
+        if not (compose or groups or keyed_groups):
+            return draft
+        group_names = draft.group_names()
+        target, self.inventory = self.inventory, cast("InventoryData", draft)  # where Ansible's own code for groups adds to
         try:
-            for host in layout.hosts:
-                variables = staged.hosts[host.name].get_vars()
-                self._set_composite_vars(self.get_option("compose"), variables, host.name, strict=strict)
-                self._add_host_to_composed_groups(self.get_option("groups"), variables, host.name, strict=strict)
-                self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host.name, strict=strict)
+            for host, variables in draft.hosts.items():
+                magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
+                known = {**variables, **source_variables(source), **magic, "group_names": group_names[host]}
+                composed = self._composed(compose or {}, known, host, strict)
+                known.update(composed)
+                draft.composed[host] = composed
+                self._add_host_to_composed_groups(groups, known, host, strict=strict, fetch_hostvars=False)
+                self._add_host_to_keyed_groups(keyed_groups, known, host, strict=strict, fetch_hostvars=False)
         finally:
             self.inventory = target
-        return staged
+        return draft
+
+    def _composed(self, compose: dict[str, str], variables: dict[str, Any], host: str, strict: bool) -> dict[str, Any]:
+        """Return the variables that the user composes; one whose expression fails is left out."""
+        composed = {}
+        for name, expression in compose.items():
+            try:
+                composed[name] = self._evaluate(expression, variables)
+            except EXPRESSION_ERRORS as error:
+                if strict:
+                    raise AnsibleParserError(readable(f"compose failed for {host}: {name}: {expression!r}: {error}")) from None
+        return composed
 
 
-def _count(runs: list[_reading.RunRows]) -> str:
-    return f"nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"
+def known_nodes(inventory: InventoryData, options: _options.Options) -> dict[str, str]:
+    """Return the names of the nodes that other sources brought, each with its node ID."""
+    node_id = f"{options.hostvars_prefix}node_id"
+    return {name: str(host.vars[node_id]) for name, host in inventory.hosts.items() if node_id in host.vars}
 
 
-def fill(inventory: InventoryData, layout: _layout.Layout) -> None:
-    """Add the hosts and the groups of the layout to an inventory."""
-    inventory.add_group(_layout.ALL)
-    for group in layout.groups:
-        inventory.add_group(group)
-        inventory.add_child(_layout.ALL, group)
-    for host in layout.hosts:
-        inventory.add_host(host.name, _layout.ALL)
-        for name, value in host.variables.items():
-            inventory.set_variable(host.name, name, value)
-    for group, names in layout.groups.items():
-        for name in names:
-            inventory.add_child(group, name)
+def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
+    """Return the names of all groups, each with those of its parents."""
+    return {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
 
 
-def check_merge(source: InventoryData, target: InventoryData) -> None:
-    """Refuse what Ansible could not hold, before anything is added.
+def source_variables(source: str | None) -> dict[str, Any]:
+    """Return the variables that Ansible gives each host that a source brings first."""
+    return {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
 
-    :raises AnsibleParserError: a host bears the name of a group, or groups would hold each other
+
+def fill(inventory: InventoryData, draft: Draft) -> None:
+    """Add all that was drafted to the inventory.
+
+    Hosts are made and given their variables directly: ``add_host`` looks at the path of the source each time, and from 2.19 on
+    ``set_variable`` copies every value to mark where it comes from. With many hosts that takes longer than all else here.
     """
-    clashes = source.hosts.keys() & (source.groups.keys() | target.groups.keys()) | source.groups.keys() & target.hosts.keys()
-    if clashes:
-        raise AnsibleParserError(
-            f"Names of a host and of a group at once: {', '.join(sorted(clashes))}. Choose other hostnames or group names."
-        )
-    children: dict[str, set[str]] = {}
-    for group in (*source.groups.values(), *target.groups.values()):
-        children.setdefault(group.name, set()).update(child.name for child in group.child_groups)
-    try:
-        TopologicalSorter(children).prepare()
-    except CycleError as error:
-        raise AnsibleParserError(f"Groups that would hold each other: {', '.join(sorted(set(error.args[1])))}.") from None
-
-
-def merge(source: InventoryData, target: InventoryData) -> None:
-    """Add all that one inventory holds to another."""
-    for name in source.groups:
-        target.add_group(name)
-    for name, host in source.hosts.items():
-        target.add_host(name)
-        for variable, value in host.vars.items():
-            if variable not in ("inventory_file", "inventory_dir"):  # those of the source that knew the host first
-                target.set_variable(name, variable, value)
-    for group in source.groups.values():
-        for child in group.child_groups:
-            target.add_child(group.name, child.name)
-        for host in group.hosts:
-            target.add_child(group.name, host.name)
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
+    hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
+    for name, variables in draft.hosts.items():
+        if name not in hosts:
+            hosts[name] = Host(name)
+            hosts[name].vars.update(of_source)
+        hosts[name].vars.update(variables)
+        for variable, value in draft.composed.get(name, {}).items():
+            inventory.set_variable(name, variable, value)
+    for name, members in draft.members.items():
+        for host in members:
+            groups[name].add_host(hosts[host])
+    # Last, since Ansible walks up all parents of a group for each host that it takes. It also has Ansible forget who is where.
+    for child, parents in draft.parents.items():
+        for parent in parents:
+            inventory.add_child(parent, child)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _listing
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import Endpoint, parse_page, run_path
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, RequestError, StatusError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import NotSettled, Page, Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import NotSettled, Page
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
@@ -43,7 +43,7 @@ class Api:
 
         :raises RequestError: one of them could not be read, or not be proven complete
         """
-        readings = [_listing.read(self._page_size) for _ in endpoints]
+        readings = [_listing.read(self._page_size) for _endpoint in endpoints]
         results: dict[int, list[Row]] = {}
         wanted = {index: next(reading) for index, reading in enumerate(readings)}
         while wanted:
@@ -51,7 +51,7 @@ class Api:
             pages = iter(side_by_side(lambda pair: self._page(*pair, deadline), flat, self._concurrency))
             for index, numbers in list(wanted.items()):
                 try:
-                    wanted[index] = readings[index].send([next(pages) for _ in numbers])
+                    wanted[index] = readings[index].send([next(pages) for _number in numbers])
                 except StopIteration as finished:
                     results[index] = finished.value
                     del wanted[index]

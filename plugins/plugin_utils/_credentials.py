@@ -14,9 +14,11 @@ import base64
 import configparser
 import json
 import os
+import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
@@ -44,52 +46,64 @@ class Credentials:
     api_key: str = field(repr=False)
 
     def redact(self, text: str) -> str:
-        """Return the text with each secret in it, plain, quoted or in Base64, replaced by ``***``."""
-        for secret in (self.secret_key, self.api_key):
-            if len(secret) >= _SHORTEST_SECRET:
-                for form in _forms(secret):
-                    text = text.replace(form, "***")
-        return text
+        """Return the text with each secret in it, plain, quoted, in hex or Base64, in any letter case, replaced by ``***``."""
+        lowered = text.lower()  # looking there is quick; the pattern is slow, and hardly ever needed
+        return self._pattern.sub("***", text) if any(form in lowered for form in self._forms) else text
+
+    @cached_property
+    def _forms(self) -> list[str]:
+        secrets = [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
+        return sorted({form.lower() for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self._forms)), re.IGNORECASE)
 
 
-def _forms(secret: str) -> list[str]:
-    """Return the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in Base64."""
-    encoded = (encode(secret.encode()).decode().rstrip("=") for encode in (base64.b64encode, base64.urlsafe_b64encode))
-    return [secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], *encoded]
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in hex, in Base64."""
+    plain = secret.encode()
+    yield from (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], plain.hex())
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(plain).decode().rstrip("=")
+        for before in range(3):  # inside a longer text; the first and the last letter stand for its neighbours too
+            yield encode(bytes(before) + plain).decode()[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6]
 
 
-def resolve(
-    access_key: str | None,
-    secret_key: str | None,
-    api_key: str | None,
-    profile: str | None,
-    *,
-    warn: Callable[[str], object],
-    configure: str = CONFIGURE,
-) -> Credentials:
-    """Return all three credentials.
+@dataclass(frozen=True)
+class Given:
+    """What the options and the environment give; each may be missing.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
+    """
+
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    profile: str | None = None
+
+
+def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
+    """Return all three credentials.
+
     :param warn: told about a file that others can read
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
+    access_key, secret_key = given.access_key, given.secret_key
     if not access_key or not secret_key:
-        access_key, secret_key = _pair(access_key, secret_key, profile, _home_path(configure), warn)
-    keys = {"access_key": access_key, "secret_key": secret_key, "api_key": api_key}
+        access_key, secret_key = _pair(given, _home_path(configure), warn)
+    keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
         _check(name, value, configure)
-    return Credentials(str(access_key), str(secret_key), str(api_key))
+    return Credentials(str(access_key), str(secret_key), str(given.api_key))
 
 
-def resolve_access_key(
-    access_key: str | None, profile: str | None, *, warn: Callable[[str], object], configure: str = CONFIGURE
-) -> str:
+def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> str:
     """Return the access key alone, as :func:`resolve` finds it.
 
     :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
     """
-    if not access_key:
-        access_key = _read_profile(_home_path(configure), profile, warn).get("ncloud_access_key_id")
+    access_key = given.access_key or _read_profile(_home_path(configure), given.profile, warn).get("ncloud_access_key_id")
     _check("access_key", access_key, configure)
     return str(access_key)
 
@@ -98,13 +112,11 @@ def _home_path(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
 
-def _pair(
-    access_key: str | None, secret_key: str | None, profile: str | None, path: Path, warn: Callable[[str], object]
-) -> tuple[str | None, str | None]:
+def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None]:
     """Complete the pair from the file; a half that was given is never joined with the other half of another pair."""
-    stored = _read_profile(path, profile, warn)
-    if secret_key or (access_key and access_key != stored.get("ncloud_access_key_id")):
-        return access_key, secret_key
+    stored = _read_profile(path, given.profile, warn)
+    if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
+        return given.access_key, given.secret_key
     return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key")
 
 

@@ -12,9 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, text
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,24 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
 
     :param where: method and path, for an error text
 
-    :raises ResponseError: the body has another shape, or a row no identity; the text says where
+    :raises ResponseError: the body has another shape, or a row no identity, or that of another row; the text says where
     """
     rows = body.get(endpoint.key) if isinstance(body, Mapping) else None
     if not isinstance(rows, list):
         raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}")
-    entries = []
+    entries: list[Entry] = []
+    seen: dict[Hashable, Row] = {}
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise _malformed(endpoint, where, f"page {number}, row {index} is no object")
         identity = _identity(row, endpoint)
         if identity is None:
             raise _malformed(endpoint, where, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
+        if (other := seen.setdefault(identity, row)) is not row and _contents(other, endpoint) != _contents(row, endpoint):
+            names = " and ".join(endpoint.identity)
+            raise _malformed(
+                endpoint, where, f"page {number}, row {index} is another one with the {names} of row {rows.index(other)}"
+            )
         entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
     return Page(entries, integer(body.get("totalCount")))
 
@@ -98,6 +103,10 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
 def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:
     parts = tuple(text(row.get(name)) for name in endpoint.identity)
     return parts if all(parts) else None
+
+
+def _contents(row: Row, endpoint: Endpoint) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in endpoint.identity}
 
 
 def _malformed(endpoint: Endpoint, where: str, problem: str) -> ResponseError:

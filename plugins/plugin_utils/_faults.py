@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from html import unescape
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
@@ -28,8 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-
-_MAX_WORDS = 300
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
@@ -81,17 +79,6 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
         return Fault(*("" if part is None else readable(str(part), redact) for part in parts))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Fault(message=readable(body, redact))
-
-
-def readable(text: str, redact: Callable[[str], str] = str) -> str:
-    """Return a text from outside as one short line: no markup, no control characters, no surplus blanks.
-
-    :param redact: takes the secrets out of a text
-    """
-    # Before each cut, so that no part of a secret is left, and after entities are resolved, which may hide one.
-    text = unescape(re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS]))
-    text = redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
-    return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}..."
 
 
 def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusError], str]:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
@@ -49,15 +50,16 @@ class Layout:
     warnings: list[str]
 
 
-def lay_out(hosts: Sequence[Host], group_by: Sequence[str], *, strict: bool) -> Layout:
+def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Mapping[str, str], *, strict: bool) -> Layout:
     """Return the hosts in order, with unique harmless names, and their groups.
 
+    :param known: the names of nodes that other sources brought, each with its node ID: no other node bears one of these
     :raises NamingError: two hosts or two groups would share one name, and strict is on
     """
     warnings: list[str] = []
     ordered = sorted(hosts, key=_order)
     groups = _grouped(ordered, group_by, warnings, strict)
-    named = _named(ordered, groups.keys(), warnings, strict)
+    named = _named(ordered, groups.keys(), known, warnings, strict)
     members = {group: [named[place].name for place in places] for group, places in groups.items()}
     return Layout(named, members, warnings)
 
@@ -67,6 +69,7 @@ def safe_name(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
 
 
+@lru_cache(maxsize=4096)
 def safe_group(value: str) -> str:
     """Return a part of a group's name, by Ansible's own rule for what is unsafe."""
     return re.sub(r"\W", "_", value)[:_LONGEST_NAME]
@@ -80,20 +83,25 @@ def _order(host: Host) -> tuple[Any, ...]:
     return run.project_title, run.project_id, run.number, run.name, rank, node.id
 
 
-def _named(hosts: Sequence[Host], groups: Set[str], warnings: list[str], strict: bool) -> list[Host]:
+def _named(hosts: Sequence[Host], groups: Set[str], known: Mapping[str, str], warnings: list[str], strict: bool) -> list[Host]:
     wanted = [safe_name(host.name) for host in hosts]
     times = Counter(wanted)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
+    clashes |= {name for host, name in zip(hosts, wanted) if known.get(name, host.node.id) != host.node.id}
     if clashes:
         text = f"Host names that are not free for one node alone: {', '.join(map(repr, sorted(clashes)))}."
         if strict:
             raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
         warnings.append(f"{text} The node ID was added to each.")
-    taken = times.keys() - clashes
+    mine = {host.node.id for host in hosts}
+    taken = (times.keys() - clashes) | {name for name, node_id in known.items() if node_id not in mine}
     return [
-        replace(host, name=_name_with_id(host.node, name, taken) if name in clashes else name)
-        for host, name in zip(hosts, wanted)
+        _renamed(host, _name_with_id(host.node, name, taken) if name in clashes else name) for host, name in zip(hosts, wanted)
     ]
+
+
+def _renamed(host: Host, name: str) -> Host:
+    return host if name == host.name else replace(host, name=name)
 
 
 def _name_with_id(node: Node, name: str, taken: set[str]) -> str:

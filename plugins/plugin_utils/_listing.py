@@ -14,16 +14,17 @@ what was seen                                              what follows
 =========================================================  ===================================================================
 page 1 is unfilled, and its count agrees                   the end of the list
 the count says more than was found                         the further pages, side by side, as many as the count needs
-the last page may be full: it has as many rows as asked    one page more, which settles where the list ends and what the count
-for, as the fullest page, or alone a multiple of ten       means
+the last page may be full: it has as many rows as the      one page more, which settles where the list ends and what the count
+fullest, or alone as many as asked for, or ten             means
 page 1 is unfilled, but its count does not agree           one page more likewise
 a page that is empty, refused, or brings no new row        the end of the list
 ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
-anything else                                              page 0, for a service that counts from 0
+these ranks, but counting down, on the only page           page 0: the last page of a service that counts from 0 looks so
+anything else                                              page 0 likewise
 =========================================================  ===================================================================
 
-A multiple of ten is suspicious since a service that ignores or caps the size asked for would choose a round one; ten is the
-documented default. Then the sweep is judged:
+A service may ignore or cap the size asked for, at any size, and count just the rows of the page. But ten is what it gives when no
+size is asked for (documented), so fewer are no full page. Then the sweep is judged:
 
 =========================================================  ===================================================================
 what was seen                                              what follows
@@ -42,8 +43,10 @@ requests, never rows.
 
 What no reading of that many requests can tell:
 
-- A service that counts from 0, whose count is no count of the whole, and whose second page holds just ranks 0 to n-1, answers
-  page 1 as a run of n nodes does. The lowest ranks are taken to come first.
+- A service whose pages hold fewer than ten rows though more are asked for, and whose count is the page's, answers as a short run
+  does.
+- So does one that counts from 0, whose count is the page's, and whose second and last page holds just ranks 0 to n-1, fewer than
+  ten and not counting down; or any number of them, if its count is wrong and agrees by chance.
 - Rows that give way to others of the same ranks between two pages of a sweep may leave no trace in it.
 - A list that never rests may look the same twice and yet have been another in between. What is proven is that each row was there
   in both sweeps.
@@ -51,11 +54,10 @@ What no reading of that many requests can tell:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping, Sequence, Set
+from collections.abc import Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
-Row = Mapping[str, Any]
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 MAX_ROWS = 1_000_000
 MAX_SWEEPS = 5
@@ -63,7 +65,8 @@ MAX_SWEEPS = 5
 # A wrong count must not make us ask for millions of pages: read so many, then look again.
 _PAGES_AHEAD = 64
 
-_ROUND = 10
+# What a page holds when no size is asked for (documented).
+DEFAULT_PAGE_SIZE = 10
 
 
 @dataclass(frozen=True)
@@ -203,11 +206,12 @@ class _Sweep:
 
     def _start_is_reached(self) -> bool:
         """Say whether page 1 was the first; where it told the end alone, its count agreed."""
-        counted = max(self._pages) == 1 or self._whole_count() == len(self.entries)
-        return bool(self.entries) and counted and self._ranks_are_whole()
+        if not self.entries or not self._ranks_are_whole():
+            return False
+        return self._whole_count() == len(self.entries) or (max(self._pages) == 1 and not self._counts_down())
 
     def _may_be_full(self, rows: int) -> bool:
-        return rows >= self._size or rows % _ROUND == 0
+        return rows >= min(self._size, DEFAULT_PAGE_SIZE)
 
     def _whole_count(self) -> int | None:
         """Return the count of the whole list, None when the pages give none or disagree.
@@ -225,6 +229,10 @@ class _Sweep:
     def _ranks_are_whole(self) -> bool:
         ranks = {entry.rank for entry in self.entries.values()}
         return len(ranks) == len(self.entries) and ranks == set(range(len(ranks)))
+
+    def _counts_down(self) -> bool:
+        ranks = [entry.rank or 0 for entry in self.entries.values()]
+        return len(ranks) > 1 and ranks == sorted(ranks, reverse=True)
 
     def _fullest(self) -> int:
         return max(self._rows(number) for number in self._pages)

@@ -25,6 +25,8 @@ _MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
 # A leading dash would be an option of ssh, and a % one of its tokens.
 _ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
 
+_PLAIN = frozenset({int, bool, type(None)})
+
 # Deeper values exhaust the stack of those who copy, mark or print them.
 _DEEPEST = 20
 
@@ -85,15 +87,10 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
 
     A field that the API adds later comes along, but never as a variable that Ansible itself reads.
     """
-    fields = {_variable(prefix, key): _printable(value) for key, value in _respelled(node.row).items()}
-    fields.update(
-        {
-            f"{prefix}name": _printable(node.name),
-            f"{prefix}world_size": node.world_size,
-            f"{prefix}ready": node.ready,
-        }
-    )
-    fields = {key: value for key, value in fields.items() if not key.startswith("ansible_")}
+    names = _variable_names(prefix, tuple(node.row))
+    fields = {name: _printable(value) for name, value in zip(names, node.row.values()) if name}
+    own = {"name": _printable(node.name), "world_size": node.world_size, "ready": node.ready}
+    fields.update(zip(_variable_names(prefix, tuple(own)), own.values()))
     if node.host is not None:
         fields["ansible_host"] = node.host
     if node.port is not None:
@@ -131,21 +128,24 @@ def _port(value: object) -> int | None:
     return port if port is not None and 1 <= port <= 65535 else None
 
 
-def _respelled(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    if _MISSPELLED not in row:
-        return row
-    return {_SPELLED: row[_MISSPELLED]} | {key: value for key, value in row.items() if key != _MISSPELLED}
+@lru_cache(maxsize=256)  # the rows of a list have the same keys, or nearly so
+def _variable_names(prefix: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variable's name of each field, empty where it has none."""
+    return tuple("" if key == _MISSPELLED and _SPELLED in keys else _variable_name(prefix, key) for key in keys)
 
 
-@lru_cache(maxsize=4096)
-def _variable(prefix: str, key: str) -> str:
-    """Return the variable's name of a field: in snake case, with harmless characters."""
+def _variable_name(prefix: str, key: str) -> str:
+    """Return a field's name in snake case, with harmless characters; empty for a variable that Ansible itself reads."""
+    key = _SPELLED if key == _MISSPELLED else key
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
-    return prefix + re.sub(r"[^a-z0-9_]", "_", words)
+    name = prefix + re.sub(r"[^a-z0-9_]", "_", words)
+    return "" if name.startswith("ansible_") else name
 
 
 def _printable(value: Any, depth: int = 0) -> Any:
     """Return a value as sent, but for what Ansible cannot print, or does not guard."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, (list, dict)):
         if depth >= _DEEPEST:
             return "(nested too deep)"
@@ -153,7 +153,7 @@ def _printable(value: Any, depth: int = 0) -> Any:
             return {_harmless_key(key): _printable(item, depth + 1) for key, item in value.items()}
         return [_printable(item, depth + 1) for item in value]
     if isinstance(value, str):
-        return value.encode(errors="replace").decode()  # half a surrogate pair is no text
+        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair is no text
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -7,27 +7,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import Endpoint, nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, RequestError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Read, Selection, explain, find_runs
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._finding import Read, explain, find_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import Api
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline
 
 
-@dataclass(frozen=True)
-class RunRows:
-    """A run and the rows of all its nodes."""
-
-    run: Run
-    rows: list[Row]
+# Runs may go, and others come, while they are read.
+_MOST_LOOK_UPS = 5
 
 
 def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
@@ -40,12 +36,13 @@ def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
     def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
         return api.read(endpoints, deadline)
 
-    runs = find_runs(selection, read_lists)
-    try:
-        return _read_nodes(runs, read_lists)
-    except NotFoundError as error:
-        meant = _explained(error, selection, runs, read_lists)
-    return _read_nodes(meant, read_lists)
+    runs: Sequence[Run] = find_runs(selection, read_lists)
+    for _attempt in range(_MOST_LOOK_UPS):
+        try:
+            return _read_nodes(runs, read_lists)
+        except NotFoundError as error:
+            runs = _explained(error, selection, runs, read_lists)
+    return _read_nodes(runs, read_lists)
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 # Example only; the set of states is open.
 IN_PROGRESS = "RUN_STATE_IN_PROGRESS"
@@ -39,3 +42,11 @@ class Run:
     def number(self) -> float:
         """The run's number; infinite for a name that is no number, which so comes last."""
         return int(self.name) if re.fullmatch(r"[0-9]{1,18}", self.name) else math.inf
+
+
+@dataclass(frozen=True)
+class RunRows:
+    """A run and the rows of all its nodes."""
+
+    run: Run
+    rows: Sequence[Row]

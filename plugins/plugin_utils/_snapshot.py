@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 # Part of the key: what another version wrote is never misread.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -42,19 +40,20 @@ def key(api_url: str, access_key: str, selection: Selection) -> str:
     return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
-def dump(snapshot: Snapshot) -> str:
-    """Return the snapshot as JSON."""
+def dump(snapshot: Snapshot, key: str) -> str:
+    """Return the snapshot as JSON, bound to its key."""
     runs = [{"run": asdict(found.run), "rows": found.rows} for found in snapshot.runs]
-    return json.dumps({"version": _VERSION, "read_at": snapshot.read_at, "runs": runs})
+    return json.dumps({"key": key, "read_at": snapshot.read_at, "runs": runs})
 
 
-def load(value: object) -> Snapshot | None:
-    """Return what :func:`dump` wrote, or None for anything else: a cache that is damaged is no more than a miss."""
+def load(value: object, key: str) -> Snapshot | None:
+    """Return what :func:`dump` wrote for this key, or None for anything else: a cache that is damaged is no more than a miss."""
     try:
         content = json.loads(value) if isinstance(value, str) else {}
-        if content["version"] != _VERSION:
+        if content["key"] != key:
             return None
         runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
+        _check_unique((found.run.project_id, found.run.name) for found in runs)
         return Snapshot(runs, float(content["read_at"]))
     except (ArithmeticError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -69,6 +68,14 @@ def _run(value: dict[str, str | None]) -> Run:
 
 
 def _rows(rows: Sequence[Row]) -> list[Row]:
-    if not all(isinstance(row, dict) and text(row["nodeId"]) for row in rows):
+    ids = [text(row["nodeId"]) for row in rows if isinstance(row, dict)]
+    if len(ids) < len(rows) or not all(ids):
         raise TypeError
+    _check_unique(ids)
     return list(rows)
+
+
+def _check_unique(values: Iterable[Hashable]) -> None:
+    listed = list(values)
+    if len(set(listed)) < len(listed):
+        raise ValueError

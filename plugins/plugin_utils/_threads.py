@@ -40,7 +40,7 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], work
     """
     if workers == 1 or len(items) <= 1:
         return [function(item) for item in items]
-    futures: list[Future[Result]] = [Future() for _ in items]
+    futures: list[Future[Result]] = [Future() for _item in items]
     waiting = iter(zip(items, futures))
     lock = threading.Lock()
     failed = threading.Event()

@@ -40,10 +40,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import (
     is_worth_retrying,
     pause_before,
     read_fault,
-    readable,
     retry_after,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import SignatureV2
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
     import requests
@@ -58,8 +58,9 @@ else:
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
 
-# 50,000 nodes in one answer are some 35 MiB.
+# 50,000 nodes in one answer are some 35 MiB and a million values, which take a second to parse: no deadline can break in there.
 MAX_BODY = 64 * 1024 * 1024
+MAX_VALUES = 2_000_000
 _CHUNK = 64 * 1024
 
 # An answer as documented has four levels. Ansible itself stumbles over some hundreds.
@@ -233,6 +234,9 @@ class Transport:
             if len(body) > MAX_BODY:
                 problem = f"the answer is larger than {MAX_BODY // 1024**2} MiB{self._ids(response)}."
                 raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
+        if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
+            problem = f"the answer holds more than {MAX_VALUES:,} values{self._ids(response)}."
+            raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
         return bytes(body)
 
     def _connection_error(self, error: Exception, request: Request) -> RequestError:

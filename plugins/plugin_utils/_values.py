@@ -2,11 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of the API that may be of another type than documented."""
+"""Values from outside, that may be of another type than documented, or hostile."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# One object of a list, as the API sends it.
+Row = Mapping[str, Any]
+
+_MAX_WORDS = 300
 
 
 def text(value: object) -> str | None:
@@ -24,3 +31,16 @@ def integer(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None
+
+
+def readable(text: str, redact: Callable[[str], str] = str) -> str:
+    """Return a text from outside as one short line: no markup, no control characters, no surplus blanks.
+
+    :param redact: takes the secrets out of a text
+    """
+    from html import unescape  # which has a large table, for a text that is hardly ever needed
+
+    # Before each cut, so that no part of a secret is left, and after entities are resolved, which may hide one.
+    text = unescape(re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS]))
+    text = redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
+    return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}..."

@@ -19,11 +19,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     WaitError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import readable
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node, nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, Run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, text
 
 _MOST_NAMED = 10
 
@@ -64,6 +62,7 @@ def wait(
     """
     end = clock() + patience.timeout
     told = None
+    awaited: dict[tuple[str, str], RunState] = {}
     while True:
         over = clock() >= end  # this reading is the last
         try:
@@ -73,12 +72,15 @@ def wait(
                 raise
             progress = f"{error} Still waiting."
         else:
-            states = [RunState(found, patience.nodes) for found in runs]
-            unready = [state for state in states if not state.satisfied]
+            states = {(found.run.project_id, found.run.name): RunState(found, patience.nodes) for found in runs}
+            for gone in sorted(awaited.keys() - states.keys()):
+                awaited.pop(gone).check_missing([found.run for found in runs], status_of)
+            unready = [state for state in states.values() if not state.satisfied]
             if runs and not unready:
                 return runs
             for state in unready:
                 state.check_hope(status_of)
+            awaited.update(states)
             progress = "; ".join(map(str, unready)) or "no run fits yet"
             if over:
                 raise WaitError(
@@ -115,7 +117,20 @@ class RunState:
         if exited and len(self._nodes) - len(exited) < self._needed:
             ended = ", ".join(f"{_which(node)} (exit code {node.exit_code})" for node in exited[:_MOST_NAMED])
             raise WaitError(f"{self._title}: will not become ready: {ended} ended. Look at its log in the console.")
-        status = self._run.status or status_of(self._run)
+        self._check_status(self._run.status or status_of(self._run))
+
+    def check_missing(self, chosen: Sequence[Run], status_of: Callable[[Run], str | None]) -> None:
+        """Refuse to go on as if nothing were, when this run is no longer among the chosen ones since it is completed.
+
+        A newer run of its project takes its place: that is how ``latest`` goes on.
+
+        :raises WaitError: with the run
+        """
+        mine = self._run
+        if not any(run.project_id == mine.project_id and run.number > mine.number for run in chosen):
+            self._check_status(status_of(mine))
+
+    def _check_status(self, status: str | None) -> None:
         if status == COMPLETED:
             raise WaitError(f"{self._title}: will not become ready: the run is completed ({COMPLETED}). Choose another run.")
 

@@ -40,7 +40,7 @@ def requests_for(count: int, size: int) -> int:
     if count == 0:
         return 2  # page 0 is asked too: a service that counts from 0 would answer the same on page 1
     pages = -(-count // size)
-    may_be_full = count % size == 0 or (pages == 1 and count % 10 == 0)
+    may_be_full = count % size == 0 or (pages == 1 and count >= 10)
     return pages + may_be_full
 
 

@@ -90,14 +90,16 @@ def test_the_demonstration_shows_all_it_promises_and_leaves_nothing() -> None:
     # pytest's own directories are too deep for a control socket.
     with tempfile.TemporaryDirectory() as scratch:
         environment = {**os.environ, "TMPDIR": scratch}
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=120, check=False)
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         assert list(Path(scratch).iterdir()) == []
     for shown in ("--graph", "|--@nsml_state_pending:", "--host bert-2-0", '"nsml_world_size": 4', "ansible.builtin.ping"):
         assert shown in done.stdout
     assert done.stdout.count('"ping": "pong"') == 4
     assert "waiting for rank 3 (NODE_STATE_PENDING)" in done.stderr
-    assert done.stdout.count("| CHANGED | rc=0 >>") == 4
+    assert done.stdout.count("| CHANGED | rc=0 >>") == 8
+    for rank in range(4):
+        assert f"\nrank {rank} of 4\n" in done.stdout
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from ._api import Record
 from ._behaviour import Answer, Behaviour
 from ._gateway import Credentials, sign
 from ._simulator import Simulator
+from ._ssh import processes_with_home
 from ._world import (
     ABSENT,
     NODE_PENDING,
@@ -38,6 +39,7 @@ __all__ = [
     "Run",
     "Simulator",
     "World",
+    "processes_with_home",
     "sign",
     "vendor_example",
 ]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from . import NODE_PENDING, NODE_RUNNING, RUN_COMPLETED, Node, Project, Run, Simulator
+from ._api import REQUESTS
 
 NEXT = """\
 # CLOVA NSML, simulated, at {url}
@@ -30,6 +32,9 @@ NEXT = """\
 def main() -> None:
     """Serve the demonstration until Ctrl-C or SIGTERM."""
     options = _options()
+    if options.requests:
+        logging.basicConfig(format="%(message)s")
+        REQUESTS.setLevel(logging.INFO)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
@@ -59,6 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--environment", type=Path, metavar="FILE", help="write the export lines to FILE once all listens")
     parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="serve the API only, without nodes to log in to")
     parser.add_argument("--pending", type=float, metavar="SECONDS", help="the pending node runs after SECONDS (default: never)")
+    parser.add_argument("--requests", action="store_true", help="show each request and its status on standard error")
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ PREFIX: Final = "/nsml/v1"
 DEFAULT_PAGE_SIZE: Final = 10
 # Nobody waits for open requests at the end; 0 would mean forever.
 SHUTDOWN_SECONDS: Final = 0.1
+# Tells of each request and the status of its answer, for those who turn it on.
+REQUESTS: Final = logging.getLogger("nsml-simulator.requests")
 
 Item = TypeVar("Item")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -75,7 +78,7 @@ class Api:
             "/projects/{project}/runs/{run}/nodes": self._list_nodes,
         }.items():
             app.router.add_get(PREFIX + path, handler, allow_head=False)
-        return web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+        return web.AppRunner(app, access_log=REQUESTS, access_log_format="%r %s", shutdown_timeout=SHUTDOWN_SECONDS)
 
     @web.middleware
     async def _gateway(self, request: web.Request, handler: Handler) -> web.StreamResponse:

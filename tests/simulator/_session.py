@@ -111,7 +111,7 @@ async def _start(command: list[str], plumbing: _Plumbing, home: Path, environmen
 async def _drain(file: int, writer: asyncssh.SSHWriter[bytes]) -> None:
     """Pass on output up to its end."""
     reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+    transport, _protocol = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(file, "rb", buffering=0)
     )
     try:

@@ -151,7 +151,7 @@ class NodeServer(asyncssh.SSHServer):
         for connection in list(self._connections):
             connection.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while left := list(_processes_with_home(self._home)):
+        while left := list(processes_with_home(self._home)):
             for pid in left:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -199,7 +199,7 @@ async def _cancel_at_end(channel: asyncssh.SSHServerChannel[bytes], session: asy
     session.cancel()
 
 
-def _processes_with_home(home: Path) -> Iterator[int]:
+def processes_with_home(home: Path) -> Iterator[int]:
     """Processes that live in this home, wherever they have moved their session to. Linux only, elsewhere none."""
     mark = b"\0HOME=" + os.fsencode(home) + b"\0"
     for environment in Path("/proc").glob("[0-9]*/environ"):

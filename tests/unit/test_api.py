@@ -176,6 +176,17 @@ def test_a_row_without_identity_is_an_error_that_says_where(row: Any, problem: s
     assert f"page 2, row 3 {problem}" in str(error.value)
 
 
+def test_two_rows_of_one_identity_are_an_error_that_says_where() -> None:
+    rows = [*nodes(14), {"nodeId": "n11", "rank": 14}]
+    with pytest.raises(ResponseError, match="page 2, row 4 is another one with the nodeId of row 1"):
+        read(lambda request: page_of(rows, request))
+
+
+def test_a_row_that_is_sent_twice_is_one() -> None:
+    rows = [*nodes(5), nodes(5)[2]]
+    assert read(lambda request: {"nodes": rows if request.query["page"] == 1 else [], "totalCount": 5}) == [nodes(5)]
+
+
 def test_a_run_without_its_project_is_an_error_that_says_where() -> None:
     with pytest.raises(ResponseError, match=r"the runs: .*page 1, row 0 has no projectId or runName"):
         read(lambda _request: {"runList": [{"runName": "2"}]}, RUNS)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials, resolve
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials, Given, resolve
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 
 API_KEY = "api-key-of-the-gateway"
@@ -42,7 +43,7 @@ def configure() -> Path:
 def read(
     warnings: list[str], access_key: str | None = None, secret_key: str | None = None, profile: str | None = None
 ) -> tuple[str, str]:
-    found = resolve(access_key, secret_key, API_KEY, profile, warn=warnings.append)
+    found = resolve(Given(access_key, secret_key, API_KEY, profile), warn=warnings.append)
     return found.access_key, found.secret_key
 
 
@@ -116,7 +117,7 @@ def test_a_profile_takes_no_key_from_another(warnings: list[str], configure: Pat
 def test_a_missing_credential_names_all_that_was_tried(name: str, said: list[str], value: str | None) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
     with pytest.raises(ConfigurationError) as caught:
-        resolve(given["access_key"], given["secret_key"], given["api_key"], None, warn=print)
+        resolve(Given(given["access_key"], given["secret_key"], given["api_key"]), warn=print)
     text = str(caught.value)
     assert text.startswith(f"No {name} was found")
     assert all(part in text for part in said)
@@ -128,7 +129,7 @@ def test_a_missing_credential_names_all_that_was_tried(name: str, said: list[str
 def test_a_credential_that_no_header_can_carry_is_refused_unseen(name: str, value: str) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
     with pytest.raises(ConfigurationError, match=f"^The {name} holds") as caught:
-        resolve(given["access_key"], given["secret_key"], given["api_key"], None, warn=print)
+        resolve(Given(given["access_key"], given["secret_key"], given["api_key"]), warn=print)
     assert value not in str(caught.value)
 
 
@@ -202,4 +203,10 @@ def test_redact_finds_a_secret_in_every_usual_form(secret: str) -> None:
     for form in (secret, quote(secret), quote(secret, safe=""), encoded, encoded.rstrip("="), urlsafe, escaped):
         assert form not in redact(f"before {form} after")
         assert redact(f"before {form} after").startswith("before ***")
+        assert redact(f"before {form.swapcase()} after").startswith("before ***")
+    assert redact(f"before {secret.encode().hex()} after") == "before *** after"
+    for before in ("", "a", "ab", "abc"):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            longer = encode(f"{before}{secret}z".encode()).decode()
+            assert re.search(r"\*\*\*.{0,6}$", redact(longer)), longer
     assert redact("before another-secret after theAccessKey") == "before *** after theAccessKey"

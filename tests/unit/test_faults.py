@@ -62,28 +62,6 @@ def test_a_fault_is_worded_as_far_as_it_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a\x00b\x1b[31mc\r\nd\u202ee\x9bf", "a b [31mc d e f"),
-        ("  a \n\t b  ", "a b"),
-        ("<p class='x'>a</p>&amp;<br>b", "a & b"),
-        ("\ud800", ""),
-        ("한글", "한글"),
-        ("x" * 301, "x" * 300 + "..."),
-        ("x" * 300, "x" * 300),
-    ],
-)
-def test_text_from_outside_becomes_one_short_harmless_line(text: str, line: str) -> None:
-    assert _faults.readable(text) == line
-
-
-@pytest.mark.parametrize("shift", [0, 280, 299, 5997])
-def test_no_cut_leaves_part_of_a_secret(shift: int) -> None:
-    tags = "<i>" * (shift // 3) if shift > 300 else "x" * shift
-    assert "sec" not in _faults.readable(tags + "secret-word", lambda text: text.replace("secret-word", "***"))
-
-
-@pytest.mark.parametrize(
     ("status", "code", "kind", "advice"),
     [
         (400, "100", _errors.StatusError, "Check the options"),

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -40,8 +40,10 @@ def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **change
     return Host(node, node.name if name is None else name, {})
 
 
-def laid_out(*hosts: Host, group_by: Sequence[str] = GROUP_BY, strict: bool = False) -> Layout:
-    return lay_out(hosts, group_by, strict=strict)
+def laid_out(
+    *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
+) -> Layout:
+    return lay_out(hosts, group_by, known or {}, strict=strict)
 
 
 def names(*hosts: Host) -> list[str]:
@@ -185,6 +187,22 @@ def test_a_name_that_is_a_groups_in_its_final_form_is_not_free() -> None:
     final = next(iter(laid_out(*clashing).groups))
 
     assert final not in names(*clashing, host("n2", name=final))
+
+
+def test_a_name_that_another_node_of_another_source_bears_is_not_free() -> None:
+    known = {"bert-2-0": "n0", "bert-2-1": "other", "bert-2-1-n1": "another"}
+    layout = laid_out(host("n0", rank=0), host("n1", rank=1), known=known)
+    assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-1-n1_2"]
+    assert layout.warnings == ["Host names that are not free for one node alone: 'bert-2-1'. The node ID was added to each."]
+    with pytest.raises(NamingError, match="'bert-2-1'"):
+        laid_out(host("n1", rank=1), known=known, strict=True)
+
+
+def test_a_node_that_two_sources_bring_bears_one_name() -> None:
+    twice = [host("n0", rank=0), host("n1", rank=0)]
+    known = {placed.name: placed.node.id for placed in laid_out(*twice).hosts}
+    layout = laid_out(*twice, known=known)
+    assert {placed.name: placed.node.id for placed in layout.hosts} == known
 
 
 def test_names_that_are_free_are_no_warning() -> None:

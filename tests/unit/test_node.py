@@ -209,8 +209,10 @@ def test_a_host_stays_whatever_its_row_holds(odd: dict[str, Any]) -> None:
     json.dumps(made, allow_nan=False, ensure_ascii=False).encode()
     assert all(re.fullmatch(r"nsml_[a-z0-9_]*|ansible_host|ansible_port", name) for name in made)
     assert made["nsml_name"] == found.name
-    assert type(made.get("ansible_port", 1)) is int
-    assert 1 <= made.get("ansible_port", 1) <= 65535
+    port = made.get("ansible_port", 1)
+    assert isinstance(port, int)
+    assert not isinstance(port, bool)
+    assert 1 <= port <= 65535
     assert re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]*", made.get("ansible_host", "a"))
 
 
@@ -268,7 +270,7 @@ def test_a_prefix_is_put_before_all_but_how_to_connect() -> None:
 
 def test_what_is_nested_too_deep_is_cut_off_and_the_rest_kept() -> None:
     deep: Any = "bottom"
-    for _ in range(900):
+    for _level in range(900):
         deep = {"next": [deep]}
 
     made = of(labels=deep, other=[[["x"]]])

@@ -585,6 +585,45 @@ keyed_groups:
     assert loaded.members("n1") == ["project-2-1"]
 
 
+def test_a_number_is_the_key_of_a_group_too(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+
+    loaded = load(tmp_path, SMALLEST + "strict: true\nkeyed_groups: [{key: nsml_rank, prefix: r}, {key: nsml_rank + 7}]\n")
+
+    assert loaded.members("r_0") == ["project-2-0"]
+    assert loaded.members("_8") == ["project-2-1"]
+
+
+def test_groups_and_keyed_groups_see_what_was_composed(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+    text = "compose: {half: nsml_rank % 2}\ngroups: {odd: half | int == 1}\nkeyed_groups: [{key: half, prefix: half}]\n"
+
+    loaded = load(tmp_path, SMALLEST + text)
+
+    assert loaded.members("odd") == loaded.members("half_1") == ["project-2-1"]
+
+
+def test_expressions_see_what_ansible_itself_gives_a_host(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    names = ("inventory_hostname", "inventory_hostname_short", "inventory_file", "inventory_dir", "group_names")
+    text = "hostnames: [\"'a.b'\"]\ncompose:\n" + "".join(f"  my_{name}: {name}\n" for name in names)
+
+    loaded = load(tmp_path, SMALLEST + text)
+
+    host = loaded.manager.hosts["a.b"]
+    expected = {**host.vars, **host.get_magic_vars()}
+    assert {name: host.vars[f"my_{name}"] for name in names} == {name: expected[name] for name in names}
+
+
+def test_the_value_of_a_variables_mere_name_is_as_sent(tmp_path: Path) -> None:
+    odd = {"list": [1, "a"], "none": None, "like_list": "[1]", "like_bool": "True", "number": 7, "object": {"a": 1}}
+    serve_nodes([row(**odd)])
+
+    loaded = load(tmp_path, SMALLEST + "compose:\n" + "".join(f"  my_{name}: nsml_{name}\n" for name in odd))
+
+    assert {name: loaded.variables("project-2-0")[f"my_{name}"] for name in odd} == odd
+
+
 def test_compose_sees_extra_variables_when_told_to(tmp_path: Path) -> None:
     serve_nodes([row()])
     text = SMALLEST + "compose: {x: extra}\n"
@@ -652,6 +691,21 @@ def test_hosts_of_other_sources_stay_and_a_host_of_both_is_one(tmp_path: Path) -
     assert loaded.variables("project-2-0")["ansible_host"] == "223.130.154.166"
 
 
+def test_nodes_of_two_sources_that_would_bear_one_name_are_two_hosts(tmp_path: Path) -> None:
+    second = PROJECT_ID[::-1]
+    serve_nodes(rows(2))
+    serve_nodes([*rows(2)[:1], row(nodeId="other", rank=1)], project=second)
+    (tmp_path / "a.nsml.yml").write_text(SMALLEST)
+    (tmp_path / "b.nsml.yml").write_text(SMALLEST.replace(PROJECT_ID, second))
+
+    loaded = load_sources([str(tmp_path)])
+
+    assert loaded.names == ["project-2-0", "project-2-1", "project-2-1-other"]
+    assert loaded.variables("project-2-1")["nsml_node_id"] == "node1"
+    assert loaded.variables("project-2-1-other")["nsml_node_id"] == "other"
+    assert "not free for one node alone: 'project-2-1'." in loaded.printed
+
+
 def test_a_host_of_two_sources_says_that_it_came_from_the_first(tmp_path: Path) -> None:
     serve_nodes(rows(2))
 
@@ -668,6 +722,7 @@ def test_a_host_of_two_sources_says_that_it_came_from_the_first(tmp_path: Path) 
         ("hostnames: [\"'web'\"]\ngroups: {web: true}", BEFORE),
         ("hostnames: [\"'web'\"]\nkeyed_groups: [{key: \"'web'\", separator: ''}]", BEFORE),
         ("", "[nsml]\n[nsml_ready:children]\nnsml\n"),  # groups that would hold each other
+        ("keyed_groups: [{key: \"'all'\", separator: '', parent_group: above}]", BEFORE),
     ],
 )
 def test_what_ansible_could_not_hold_is_an_error_that_leaves_the_inventory_as_it_was(

@@ -20,10 +20,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     SelectionError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Row
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows, read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 BERT, ID_LIKE_NAME = "abc123ygz0iujnbert00", "resnet50imagenet2024"
 RUNNING = "RUN_STATE_IN_PROGRESS"
@@ -182,6 +183,35 @@ def test_a_run_that_ends_and_goes_while_it_is_read_is_left_out() -> None:
                 raise
 
     assert listed(read_runs(Forgetful(api.lists), BERT, "active")) == {(BERT, "10"): ["c"]}
+
+
+class Restless(FakeApi):
+    """Each run in progress goes as soon as its nodes are asked for, and the next one begins, until the last."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__({PROJECTS.path: projects(**{BERT: "bert"}), path(BERT, str(last)): nodes("a")})
+        self._number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._number += 1
+        self.lists[RUNS.path] = runs(BERT, **{f"r{self._number}": RUNNING})
+
+    def read(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> list[list[Row]]:
+        try:
+            return super().read(endpoints, deadline)
+        except NotFoundError:
+            self._begin()
+            raise
+
+
+def test_runs_that_go_one_after_the_other_are_looked_up_again() -> None:
+    assert listed(read_runs(Restless(last=6), BERT, "active")) == {(BERT, "6"): ["a"]}
+
+
+def test_runs_that_go_without_end_are_an_error() -> None:
+    with pytest.raises(NotFoundError):
+        read_runs(Restless(last=7), BERT, "active")
 
 
 def test_other_errors_are_not_explained() -> None:

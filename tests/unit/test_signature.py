@@ -57,7 +57,7 @@ def test_the_path_that_is_signed_is_the_one_on_the_wire(path: str) -> None:
 def test_each_request_is_signed_at_its_own_time() -> None:
     times = iter([1.0, 2.5])
     auth = SignatureV2(Credentials(ACCESS_KEY, SECRET_KEY, API_KEY), lambda: next(times))
-    first, second = (requests.Request("GET", "https://nsml.example/x", auth=auth).prepare().headers for _ in range(2))
+    first, second = (requests.Request("GET", "https://nsml.example/x", auth=auth).prepare().headers for _time in range(2))
     assert (first["x-ncp-apigw-timestamp"], second["x-ncp-apigw-timestamp"]) == ("1000", "2500")
     assert first["x-ncp-apigw-signature-v2"] == sign("GET", "/x", "1000", ACCESS_KEY, SECRET_KEY)
     assert second["x-ncp-apigw-signature-v2"] == sign("GET", "/x", "2500", ACCESS_KEY, SECRET_KEY)

@@ -227,7 +227,7 @@ def test_run_detail_is_flat(plain: Simulator) -> None:
 
 
 def test_ids_that_are_not_given_are_unique_and_always_the_same() -> None:
-    first, second = (Project("bert", runs=[Run("1", [Node(), Node()]), Run("2", [Node()])]) for _ in range(2))
+    first, second = (Project("bert", runs=[Run("1", [Node(), Node()]), Run("2", [Node()])]) for _time in range(2))
     ids = [node.id for run in first.runs for node in run.nodes]
     assert ids == [node.id for run in second.runs for node in run.nodes]
     assert len({first.id, *ids}) == 4
@@ -301,7 +301,7 @@ def test_pages_outside_may_be_errors(behaviour: Behaviour, page: int) -> None:
 @pytest.mark.parametrize(("count", "expected"), [("whole", 12), ("page", 10), ("absent", None), (99, 99)])
 def test_count_follows_the_behaviour(count: Any, expected: int | None) -> None:
     behaviour = Behaviour(count=count, runs_count=count)
-    runs = [Run(str(number), [Node() for _ in range(12)]) for number in range(12)]
+    runs = [Run(str(number), [Node() for _number in range(12)]) for number in range(12)]
     with Simulator([Project("bert", id="abc123ygz0iujnxyz", runs=runs)], behaviour) as sim:
         assert [ask(sim, path).json().get("totalCount") for path in (NODES, "/projects/runs")] == [expected, expected]
 
@@ -333,7 +333,7 @@ def test_prepared_answers_come_first_and_only_so_often() -> None:
     with Simulator([]) as sim:
         sim.answer_next(Answer(503, {"error": {"errorCode": 500}}, {"Retry-After": "1"}), times=2)
         sim.answer_next(Answer(200, "<html>", {"Content-Type": "text/html"}))
-        answers = [ask(sim, "/projects") for _ in range(4)]
+        answers = [ask(sim, "/projects") for _time in range(4)]
         assert [answer.status_code for answer in answers] == [503, 503, 200, 200]
         assert answers[1].json() == {"error": {"errorCode": 500}}
         assert answers[1].headers["Retry-After"] == "1"
@@ -356,7 +356,7 @@ def test_world_may_change_between_two_pages() -> None:
 
 def test_bodies_are_cut_as_often_as_asked() -> None:
     with Simulator([], Behaviour(cut_body_after=5, cut_bodies=2)) as sim:
-        for _ in range(2):
+        for _time in range(2):
             with pytest.raises(requests.exceptions.ChunkedEncodingError, match="5 bytes read"):
                 ask(sim, "/projects")
         assert ask(sim, "/projects").json() == {"projects": [], "totalCount": 0}
@@ -563,7 +563,7 @@ def test_ansible_logs_in_with_the_environment_alone(cluster: Simulator, tmp_path
     (tmp_path / "hosts").write_text("".join(hosts))
     for pipelining in ("0", "1"):
         done = subprocess.run(
-            [sys.executable, "-m", "ansible", "adhoc", "-i", str(tmp_path / "hosts"), "all", "-m", "ping"],
+            ["ansible", "-i", str(tmp_path / "hosts"), "all", "-m", "ping"],
             env={**os.environ, **cluster.environment, "ANSIBLE_PIPELINING": pipelining},
             capture_output=True,
             text=True,
@@ -614,3 +614,15 @@ def test_demonstration_serves_the_api_alone_if_told_so(tmp_path: Path) -> None:
         assert "ANSIBLE_" not in ready.read_text()
         demonstration.terminate()
     assert demonstration.returncode == 0
+
+
+def test_demonstration_shows_each_request_if_told_so(tmp_path: Path) -> None:
+    ready = tmp_path / "environment"
+    command = [sys.executable, "-m", "tests.simulator", "--no-ssh", "--requests", "--environment", str(ready)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demonstration:
+        until(ready.exists)
+        url = subprocess.check_output(["/bin/sh", "-c", ready.read_text() + 'printf %s "$NCLOUD_NSML_API_URL"'], text=True)
+        requests.get(f"{url}/projects?page=1", timeout=PATIENCE)
+        demonstration.terminate()
+        _stdout, stderr = demonstration.communicate(timeout=PATIENCE)
+    assert stderr == "GET /nsml/v1/projects?page=1 HTTP/1.1 401\n"

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _snapshot
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._snapshot import Snapshot
 
@@ -23,16 +22,19 @@ URL, ACCESS_KEY = "https://api.example/nsml/v1", "accessKey000"
 SNAPSHOT = Snapshot([RunRows(Run("p1", "2", "bert", "RUN_STATE_IN_PROGRESS"), [{"nodeId": "a", "rank": 0, "odd": [{}]}])], 12.5)
 
 
+KEY = "navercloud_nsml_0"
+
+
 def key(url: str = URL, access_key: str = ACCESS_KEY, project: str | None = "bert", runs: tuple[str, ...] = ("2",)) -> str:
     return _snapshot.key(url, access_key, Selection(project, runs))
 
 
 def changed(**parts: Any) -> str:
-    return json.dumps({**json.loads(_snapshot.dump(SNAPSHOT)), **parts})
+    return json.dumps({**json.loads(_snapshot.dump(SNAPSHOT, KEY)), **parts})
 
 
 def test_what_was_dumped_is_loaded_as_it_was() -> None:
-    assert _snapshot.load(_snapshot.dump(SNAPSHOT)) == SNAPSHOT
+    assert _snapshot.load(_snapshot.dump(SNAPSHOT, KEY), KEY) == SNAPSHOT
 
 
 @pytest.mark.parametrize(
@@ -63,10 +65,10 @@ def test_the_key_tells_nothing_and_is_a_harmless_file_name() -> None:
 
 
 def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, dumped = key(), _snapshot.dump(SNAPSHOT)
-    monkeypatch.setattr(_snapshot, "_VERSION", 2)
+    before, dumped = key(), _snapshot.dump(SNAPSHOT, key())
+    monkeypatch.setattr(_snapshot, "_VERSION", "another")
     assert key() != before
-    assert _snapshot.load(dumped) is None
+    assert _snapshot.load(dumped, key()) is None
 
 
 @pytest.mark.parametrize(
@@ -80,9 +82,12 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
         "[]",
         "null",
         "{}",
-        _snapshot.dump(SNAPSHOT)[:-9],
+        _snapshot.dump(SNAPSHOT, KEY)[:-9],
         "[" * 100_000,
-        changed(version=0),
+        changed(key=None),
+        changed(key="navercloud_nsml_1"),
+        changed(runs=[{"run": {"project_id": "p1", "name": "2"}, "rows": []}] * 2),
+        changed(runs=[{"run": {"project_id": "p1", "name": "2"}, "rows": [{"nodeId": "a"}, {"nodeId": "a", "rank": 1}]}]),
         changed(read_at="soon"),
         changed(read_at=10**400),
         changed(runs=None),
@@ -96,7 +101,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
     ],
 )
 def test_what_is_damaged_is_a_miss(damaged: object) -> None:
-    assert _snapshot.load(damaged) is None
+    assert _snapshot.load(damaged, KEY) is None
 
 
 JSON = st.recursive(
@@ -109,6 +114,6 @@ JSON = st.recursive(
 @settings(derandomize=True, deadline=None)
 @given(JSON)
 def test_anything_at_all_is_loaded_or_a_miss(value: Any) -> None:
-    assert _snapshot.load(value) is None
-    assert _snapshot.load(json.dumps(value)) is None
-    assert _snapshot.load(changed(runs=value)) in (None, Snapshot([], 12.5))
+    assert _snapshot.load(value, KEY) is None
+    assert _snapshot.load(json.dumps(value), KEY) is None
+    assert _snapshot.load(changed(runs=value), KEY) in (None, Snapshot([], 12.5))

@@ -116,7 +116,7 @@ def get(url: str, clock: Clock, *, deadline: float = 60, lasting: tuple[int, ...
 def fails(kind: type[RequestError], url: str, clock: Clock, **options: Any) -> str:
     with pytest.raises(RequestError) as caught:
         get(url, clock, **options)
-    assert type(caught.value) is kind, caught.value
+    assert caught.type is kind, caught.value
     assert str(caught.value).startswith(WHERE)
     return str(caught.value)
 
@@ -171,7 +171,7 @@ def test_netrc_neither_adds_nor_replaces_credentials(
 def test_a_servers_cookies_are_not_kept(clock: Clock) -> None:
     with Server(sends(message("{}", 200, "Set-Cookie: mark=1"))) as server:
         sender = transport(server.url, clock)
-        for _ in range(2):
+        for _time in range(2):
             sender.get(REQUEST, Deadline(9))
         assert len(server.requests) == 2
         assert not any(b"cookie" in head.lower() for head in server.requests)
@@ -206,7 +206,7 @@ def test_each_outcome_has_its_class_words_code_ids_and_advice(  # noqa: PLR0917
     answer(web, status, body, x_ncp_trace_id="trace-1", x_ncp_apigw_request_id="request-2")
     with pytest.raises(StatusError) as caught:
         get(URL, clock)
-    assert type(caught.value) is kind
+    assert caught.type is kind
     assert (caught.value.status, caught.value.code) == (status, code)
     shown = f", code {code}" if code else ""
     problem = f'HTTP {status}{shown}: "The gateway\'s words" (its details), trace ID trace-1, request ID request-2. '
@@ -278,7 +278,7 @@ def test_an_answer_without_a_body_is_an_error_too(web: responses.RequestsMock, c
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_status_that_may_pass_is_retried_with_growing_pauses(web: responses.RequestsMock, clock: Clock, status: int) -> None:
-    for _ in range(7):
+    for _time in range(7):
         answer(web, status)
     answer(web, 200, "[1]")
     assert get(URL, clock, retries=7) == [1]
@@ -501,6 +501,16 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_given_up(clock: Clock, monke
         assert "larger than 1 MiB" in fails(ResponseError, server.url, clock)
 
 
+@pytest.mark.parametrize("body", ["[1,2,3,4,5]", "[[[[[]]]]]", "[{},{},{}]"])
+def test_a_body_of_more_values_than_can_be_parsed_in_time_is_given_up(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(_transport, "MAX_VALUES", 4)
+    with Server(sends(message(body), message("[1,2,3]"))) as server:
+        assert "the answer holds more than 4 values. Check" in fails(ResponseError, server.url, clock)
+        assert get(server.url, clock) == [1, 2, 3]
+
+
 def test_endless_headers_are_given_up(clock: Clock) -> None:
     with Server(repeats(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n")) as server:
         assert "headers" in fails(ConnectionFailed, server.url, clock)
@@ -509,7 +519,7 @@ def test_endless_headers_are_given_up(clock: Clock) -> None:
 def test_connections_are_kept(clock: Clock) -> None:
     with Server(sends(message("1"), message("{}", 404), message("1"))) as server:
         sender = transport(server.url, clock)
-        for _ in range(6):
+        for _time in range(6):
             try:
                 sender.get(REQUEST, Deadline(9))
             except NotFoundError:

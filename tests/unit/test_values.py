@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of the API that may be of another type than documented."""
+"""Values from outside, that may be of another type than documented, or hostile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, text
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -72,5 +72,27 @@ def test_all_else_is_no_number(value: object) -> None:
 def test_every_value_is_survived(value: object) -> None:
     number = integer(value)
 
-    assert number is None or (type(number) is int and abs(number) < 10**18)
+    assert number is None or (isinstance(number, int) and not isinstance(number, bool) and abs(number) < 10**18)
     assert text(value) is None or text(value) in (value, str(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\x00b\x1b[31mc\r\nd\u202ee\x9bf", "a b [31mc d e f"),
+        ("  a \n\t b  ", "a b"),
+        ("<p class='x'>a</p>&amp;<br>b", "a & b"),
+        ("\ud800", ""),
+        ("한글", "한글"),
+        ("x" * 301, "x" * 300 + "..."),
+        ("x" * 300, "x" * 300),
+    ],
+)
+def test_text_from_outside_becomes_one_short_harmless_line(text: str, line: str) -> None:
+    assert readable(text) == line
+
+
+@pytest.mark.parametrize("shift", [0, 280, 299, 5997])
+def test_no_cut_leaves_part_of_a_secret(shift: int) -> None:
+    tags = "<i>" * (shift // 3) if shift > 300 else "x" * shift
+    assert "sec" not in readable(tags + "secret-word", lambda text: text.replace("secret-word", "***"))

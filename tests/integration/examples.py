@@ -1,0 +1,78 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The examples of docs/examples, copied and edited as a user would, and run against OpenSSH servers."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
+from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, Server
+from ansible_collections.navercloud.nsml.tests.simulator import Node, Project, Run, Simulator
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+
+
+def bert_on(servers: Sequence[Server]) -> list[Project]:
+    """Return a project with one run, whose nodes are these servers in the order of their ranks."""
+    nodes = [Node(rank=rank, host=ADDRESS, port=server.port) for rank, server in enumerate(servers)]
+    return [Project("bert", id=PROJECT_ID, runs=[Run("2", nodes=nodes)])]
+
+
+def copied(name: str, home: Path, servers: Sequence[Server], simulator: Simulator) -> Workplace:
+    """Copy an example to a user's home, where a key and a configuration of SSH are; the login user is set, as its comment asks.
+
+    OpenSSH finds its files by the user database and not by HOME, so they are named to it.
+    """
+    directory = home / "an example"
+    shutil.copytree(EXAMPLES / name, directory)
+    for variables in directory.rglob("group_vars/nsml.yml"):
+        assert "\nansible_user: root\n" in variables.read_text()
+        set_variables(variables, ansible_user=getpass.getuser())
+    ssh = home / ".ssh"
+    ssh.mkdir(mode=0o700)
+    shutil.copy(servers[0].login, ssh / "nsml")
+    (ssh / "config").write_text(f'IdentitiesOnly yes\nUserKnownHostsFile "{ssh}/known_hosts"\n')
+    return Workplace(
+        directory,
+        {
+            **simulator.environment,
+            "HOME": str(home),
+            "ANSIBLE_PYTHON_INTERPRETER": f"{servers[0].home}/python",
+            "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
+            "ANSIBLE_SSH_ARGS": f"-F {shlex.quote(str(ssh / 'config'))} -o ControlMaster=auto -o ControlPersist=1s",
+            # Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
+            "ANSIBLE_SSH_USETTY": str(os.geteuid() == 0),
+        },
+    )
+
+
+def set_variables(file: Path, **variables: Any) -> None:
+    """Change variables in a file of them."""
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **variables}))
+
+
+def recap(printed: str) -> Mapping[str, Mapping[str, int]]:
+    """Return the counts that a playbook ends with, for each host."""
+    _before, _title, lines = printed.rpartition("PLAY RECAP")
+    found = re.findall(r"^(\S+) +: (.*)$", lines, re.MULTILINE)
+    return {host: {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", counts)} for host, counts in found}
+
+
+def changed(printed: str) -> Mapping[str, int]:
+    """Return how many tasks changed something, for each host; none failed and each host was reached."""
+    counts = recap(printed)
+    assert counts, printed
+    assert all(count["failed"] == count["unreachable"] == 0 for count in counts.values()), printed
+    return {host: count["changed"] for host, count in counts.items()}

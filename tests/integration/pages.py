@@ -1,0 +1,57 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The code blocks of a page of documentation, in their order, so that tests can run them."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = REPOSITORY / "docs" / "docsite" / "rst"
+
+_TITLE = re.compile(r"^(\S.*)\n([=\-~^])\2+$", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^\.\. code-block:: (?P<language>\S+)\n(?P<options>(?: +:.*\n)*)\n(?P<text>(?:(?: +\S.*)?\n)+)", re.MULTILINE
+)
+_CAPTION = re.compile(r":caption: (.+)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One code block.
+
+    :param section: the title that it stands under
+    :param caption: the name of the file that it shows, where it shows one
+    """
+
+    section: str
+    language: str
+    caption: str | None
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of a console block, as they are typed; one may go on on further lines."""
+        return [command.strip() for command in self.text.removeprefix("$ ").split("\n$ ")]
+
+
+def blocks(name: str) -> list[Block]:
+    """Return all code blocks of a page.
+
+    :param name: of the page, without its ending
+    """
+    page = (PAGES / f"{name}.rst").read_text()
+    titles = [(title.start(), title[1]) for title in _TITLE.finditer(page)]
+    found = []
+    for block in _BLOCK.finditer(page):
+        section = [title for start, title in titles if start < block.start()][-1]
+        caption = _CAPTION.search(block["options"])
+        text = textwrap.dedent(block["text"]).strip("\n") + "\n"
+        found.append(Block(section, block["language"], caption and caption[1], text))
+    assert len(found) == page.count(".. code-block::"), "a code block is written in a way that the tests cannot read"
+    return found

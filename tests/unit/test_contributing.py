@@ -1,0 +1,38 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands and files that CONTRIBUTING names are there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake ([a-z-]+)(?=[ `\n].*)", TEXT))))
+def test_each_make_target_exists(target: str) -> None:
+    subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True)
+
+
+@pytest.mark.parametrize("session", sorted(set(re.findall(r'nox -s "?([a-z_]+)', TEXT))))
+def test_each_session_exists(session: str) -> None:
+    assert re.search(rf"^def {session}\(session: nox.Session", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:plugins|tests|docs|changelogs)/[\w/.]*)`", TEXT))))
+def test_each_file_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_simulator_takes_the_option_that_is_named() -> None:
+    (options,) = re.findall(r"-m tests\.simulator (.*)", TEXT)
+    shown = subprocess.check_output([sys.executable, "-m", "tests.simulator", "--help"], cwd=ROOT, text=True)
+    assert options in shown
