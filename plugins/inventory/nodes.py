@@ -462,7 +462,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 @lru_cache(maxsize=4096)
 def harmless_group_name(name: str) -> str:
     """Return a name of harmless characters for a group that the user constructs: up to 2.18 Ansible takes it for a template."""
-    return str(to_safe_group_name(name, force=True, silent=True))
+    return str(to_safe_group_name(name, force=True, silent=True)) or "_"
 
 
 def known_nodes(inventory: InventoryData, options: _options.Options) -> dict[str, str]:

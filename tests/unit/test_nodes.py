@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -610,6 +611,17 @@ def test_a_number_is_the_key_of_a_group_too(tmp_path: Path) -> None:
 
     assert loaded.members("r_0") == ["project-2-0"]
     assert loaded.members("_8") == ["project-2-1"]
+
+
+@pytest.mark.parametrize("value", ["", [""], [None, {}], [[]], {"": ""}, 0, False, 1.5, "노드", "{{ x }}", ["a", 1]])
+def test_no_value_as_the_key_of_a_group_costs_the_other_nodes(tmp_path: Path, value: object) -> None:
+    serve_nodes([row(odd=value), row(nodeId="b", rank=1, odd="fine")])
+
+    loaded = load(tmp_path, SMALLEST + "leading_separator: false\nkeyed_groups: [{key: nsml_odd}, {key: nsml_odd, separator: ''}]\n")
+
+    assert loaded.names == ["project-2-0", "project-2-1"]
+    assert loaded.members("fine") == ["project-2-1"]
+    assert all(re.fullmatch(r"\w+", name) for name in loaded.manager.groups)
 
 
 def test_groups_and_keyed_groups_see_what_was_composed(tmp_path: Path) -> None:
