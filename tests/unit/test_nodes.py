@@ -617,7 +617,8 @@ def test_a_number_is_the_key_of_a_group_too(tmp_path: Path) -> None:
 def test_no_value_as_the_key_of_a_group_costs_the_other_nodes(tmp_path: Path, value: object) -> None:
     serve_nodes([row(odd=value), row(nodeId="b", rank=1, odd="fine")])
 
-    loaded = load(tmp_path, SMALLEST + "leading_separator: false\nkeyed_groups: [{key: nsml_odd}, {key: nsml_odd, separator: ''}]\n")
+    text = "leading_separator: false\nkeyed_groups: [{key: nsml_odd}, {key: nsml_odd, separator: ''}]\n"
+    loaded = load(tmp_path, SMALLEST + text)
 
     assert loaded.names == ["project-2-0", "project-2-1"]
     assert loaded.members("fine") == ["project-2-1"]
