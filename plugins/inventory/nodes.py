@@ -490,8 +490,12 @@ def fill(inventory: InventoryData, draft: Draft) -> None:
     copy every value to mark where it comes from (from 2.19 on), and look through all parents and all other children of a group:
     with many hosts that takes longer than all else here.
     """
-    new = draft.members.keys() - inventory.groups.keys()
-    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
+    fill_hosts(inventory, draft)
+    fill_groups(inventory, draft)
+
+
+def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
+    """Add the hosts with their variables."""
     hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
     for name, variables in draft.hosts.items():
         if name in hosts:
@@ -504,13 +508,19 @@ def fill(inventory: InventoryData, draft: Draft) -> None:
                 hosts[name].vars[variable] = value
             else:
                 inventory.set_variable(name, variable, value)
+
+
+def fill_groups(inventory: InventoryData, draft: Draft) -> None:
+    """Add the groups with their members, then put them below their parents."""
+    new = draft.members.keys() - inventory.groups.keys()
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
     for name, members in draft.members.items():
-        for host in members:
+        for host in map(inventory.hosts.__getitem__, members):
             if name in new:
-                groups[name].hosts.append(hosts[host])
-                hosts[host].groups.append(groups[name])
+                groups[name].hosts.append(host)
+                host.groups.append(groups[name])
             else:
-                groups[name].add_host(hosts[host])
+                groups[name].add_host(host)
     for child, parents in draft.parents.items():
         for parent in parents:
             if child in new and parent == _layout.ALL:  # whose hosts are below it already
