@@ -19,7 +19,8 @@ from .growth import Curve
 from .inventories import peer_version
 from .rounds import Row
 
-DIRECTORY: Final = Path(__file__).parent / "results"
+# Not called like this module: Ansible's importer would take the folder for it.
+DIRECTORY: Final = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True)
