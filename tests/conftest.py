@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -48,6 +49,8 @@ def _prepare() -> None:
     init_plugin_loader([str(scratch)])
 
 
+# What a shell runs in the background is deaf to Ctrl-C, and so are its children: some tests send them that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if not UNDER_ANSIBLE_TEST:
     _prepare()
 

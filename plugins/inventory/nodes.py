@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+# Of two environment variables for one option, Ansible prefers the one that is named last.
 DOCUMENTATION = r"""
 name: nodes
 short_description: Nodes of CLOVA NSML runs as hosts
@@ -62,20 +63,20 @@ options:
       - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
     type: str
     env:
-      - name: NCLOUD_ACCESS_KEY_ID
       - name: NCLOUD_ACCESS_KEY
+      - name: NCLOUD_ACCESS_KEY_ID
   secret_key:
     description: The secret key that belongs to O(access_key). May be a template or vaulted.
     type: str
     env:
-      - name: NCLOUD_SECRET_ACCESS_KEY
       - name: NCLOUD_SECRET_KEY
+      - name: NCLOUD_SECRET_ACCESS_KEY
   api_key:
     description: The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
     type: str
     env:
-      - name: NCLOUD_NSML_API_KEY
       - name: NCP_APIGW_API_KEY
+      - name: NCLOUD_NSML_API_KEY
   profile:
     description:
       - The section of C(~/.ncloud/configure) that holds the access key and the secret key; without it, C(DEFAULT), or the lines
@@ -225,6 +226,7 @@ keyed_groups:
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from ansible import template
@@ -271,6 +273,10 @@ TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile",
 EXPRESSION_ERRORS = (AnsibleError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
+# Values that Ansible has no marks on.
+PLAIN = frozenset({str, int, float, bool, type(None)})
+
+
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """The door: reads the options, has the rooms behind it do the work, and fills the inventory."""
 
@@ -278,8 +284,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     @staticmethod
     def _sanitize_group_name(name: str) -> str:
-        """Let only harmless characters into a group's name: up to 2.18 Ansible takes it for a template."""
-        return str(to_safe_group_name(name, force=True, silent=True))
+        return harmless_group_name(name)
 
     def verify_file(self, path: str) -> bool:
         """Say whether the file is meant for this plugin, by the end of its name."""
@@ -296,17 +301,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         super().parse(inventory, loader, path, cache)
         try:
-            options = self._read_options(path)
-            runs = self._read_runs(options, refresh=not cache)
-            hosts = self._hosts(runs, options)
-            layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory, options), strict=options.strict)
-            draft = self._constructed(Draft(layout), inventory.current_source, options.strict)
-            draft.check(inventory.hosts.keys(), parent_groups(inventory))
+            draft = self._draft(inventory, self._read_options(path), refresh=not cache)
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
+        fill(inventory, draft)
+
+    def _draft(self, inventory: InventoryData, options: _options.Options, *, refresh: bool) -> Draft:
+        """Return all that the inventory will hold, read, named and checked."""
+        runs = self._read_runs(options, refresh=refresh)
+        hosts = self._hosts(runs, options)
+        layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory, options), strict=options.strict)
+        draft = self._constructed(Draft(layout), source_variables(inventory.current_source), options.strict)
+        draft.check(inventory.hosts.keys(), parent_groups(inventory))
         for warning in layout.warnings:
             self.display.warning(warning)
-        fill(inventory, draft)
+        return draft
 
     def _read_options(self, path: str) -> _options.Options:
         try:
@@ -406,7 +415,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
         """Return the value of an expression of the user; that of a variable's mere name costs no template."""
-        if expression in variables and not self.get_option("use_extra_vars"):
+        if expression in variables and expression not in (self._vars or ()):  # where extra variables might be wanted instead
             return variables[expression]
         return super()._compose(expression, variables)
 
@@ -415,23 +424,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = self._evaluate(template, variables)
         return str(key) if isinstance(key, (int, float)) else key
 
-    def _constructed(self, draft: Draft, source: str | None, strict: bool) -> Draft:
+    def _constructed(self, draft: Draft, of_source: dict[str, Any], strict: bool) -> Draft:
         """Add to the draft what the user constructs from its hosts' variables.
 
+        :param of_source: the variables that each host of this source has
         :raises AnsibleError: an expression failed, and strict is on
         """
         compose, groups, keyed_groups = map(self.get_option, ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed_groups):
             return draft
+        # From 2.19 on, names from the file bear marks, with which they are slow keys.
+        compose = {str(name): expression for name, expression in (compose or {}).items()}
         group_names = draft.group_names()
         target, self.inventory = self.inventory, cast("InventoryData", draft)  # where Ansible's own code for groups adds to
         try:
             for host, variables in draft.hosts.items():
                 magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
-                known = {**variables, **source_variables(source), **magic, "group_names": group_names[host]}
-                composed = self._composed(compose or {}, known, host, strict)
+                known = {**variables, **of_source, **magic, "group_names": group_names[host]}
+                composed = draft.composed[host] = self._composed(compose, known, host, strict)
                 known.update(composed)
-                draft.composed[host] = composed
                 self._add_host_to_composed_groups(groups, known, host, strict=strict, fetch_hostvars=False)
                 self._add_host_to_keyed_groups(keyed_groups, known, host, strict=strict, fetch_hostvars=False)
         finally:
@@ -448,6 +459,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if strict:
                     raise AnsibleParserError(readable(f"compose failed for {host}: {name}: {expression!r}: {error}")) from None
         return composed
+
+
+@lru_cache(maxsize=4096)
+def harmless_group_name(name: str) -> str:
+    """Return a name of harmless characters for a group that the user constructs: up to 2.18 Ansible takes it for a template."""
+    return str(to_safe_group_name(name, force=True, silent=True)) or "_"
 
 
 def known_nodes(inventory: InventoryData, options: _options.Options) -> dict[str, str]:
@@ -469,22 +486,47 @@ def source_variables(source: str | None) -> dict[str, Any]:
 def fill(inventory: InventoryData, draft: Draft) -> None:
     """Add all that was drafted to the inventory.
 
-    Hosts are made and given their variables directly: ``add_host`` looks at the path of the source each time, and from 2.19 on
-    ``set_variable`` copies every value to mark where it comes from. With many hosts that takes longer than all else here.
+    Hosts and groups that are new are put together directly. Ansible's own methods look at the path of the source for each host,
+    copy every value to mark where it comes from (from 2.19 on), and look through all parents and all other children of a group:
+    with many hosts that takes longer than all else here.
     """
-    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
+    fill_hosts(inventory, draft)
+    fill_groups(inventory, draft)
+
+
+def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
+    """Add the hosts with their variables."""
     hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
     for name, variables in draft.hosts.items():
-        if name not in hosts:
+        if name in hosts:
+            hosts[name].vars.update(variables)
+        else:
             hosts[name] = Host(name)
-            hosts[name].vars.update(of_source)
-        hosts[name].vars.update(variables)
+            hosts[name].vars = variables | of_source
         for variable, value in draft.composed.get(name, {}).items():
-            inventory.set_variable(name, variable, value)
+            if type(value) in PLAIN:
+                hosts[name].vars[variable] = value
+            else:
+                inventory.set_variable(name, variable, value)
+
+
+def fill_groups(inventory: InventoryData, draft: Draft) -> None:
+    """Add the groups with their members, then put them below their parents."""
+    new = draft.members.keys() - inventory.groups.keys()
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
     for name, members in draft.members.items():
-        for host in members:
-            groups[name].add_host(hosts[host])
-    # Last, since Ansible walks up all parents of a group for each host that it takes. It also has Ansible forget who is where.
+        for host in map(inventory.hosts.__getitem__, members):
+            if name in new:
+                groups[name].hosts.append(host)
+                host.groups.append(groups[name])
+            else:
+                groups[name].add_host(host)
     for child, parents in draft.parents.items():
         for parent in parents:
-            inventory.add_child(parent, child)
+            if child in new and parent == _layout.ALL:  # whose hosts are below it already
+                groups[parent].child_groups.append(groups[child])
+                groups[child].parent_groups.append(groups[parent])
+                groups[child].depth = groups[parent].depth + 1
+            else:
+                inventory.add_child(parent, child)
+    groups[_layout.ALL].clear_hosts_cache()

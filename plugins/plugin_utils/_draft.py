@@ -25,8 +25,8 @@ class Draft:
     """
 
     def __init__(self, layout: Layout) -> None:
-        self.hosts: dict[str, Mapping[str, Any]] = {host.name: host.variables for host in layout.hosts}
-        self.composed: dict[str, Mapping[str, Any]] = {}
+        self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
+        self.composed: dict[str, dict[str, Any]] = {}
         self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
         self.members |= {group: dict.fromkeys(names) for group, names in layout.groups.items()}
         self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout.groups}

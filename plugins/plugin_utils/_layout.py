@@ -27,13 +27,13 @@ _LONGEST_NAME = 128
 _RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Host:
     """One node with its variables, and the name that it should bear."""
 
     node: Node
     name: str
-    variables: Mapping[str, Any]
+    variables: dict[str, Any]
 
 
 @dataclass(frozen=True)

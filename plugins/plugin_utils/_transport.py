@@ -10,10 +10,7 @@ up the name, the TLS handshake, a proxy, headers that never end, and a body that
 
 from __future__ import annotations
 
-import ipaddress
-import json
 import logging
-import math
 import random
 import re
 import ssl
@@ -42,7 +39,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import (
     read_fault,
     retry_after,
 )
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._json import parse_json
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import SignatureV2
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._url import check_url
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
@@ -63,17 +62,8 @@ MAX_BODY = 64 * 1024 * 1024
 MAX_VALUES = 2_000_000
 _CHUNK = 64 * 1024
 
-# An answer as documented has four levels. Ansible itself stumbles over some hundreds.
-_MAX_DEPTH = 32
-
-# Two parsers of URLs could take a blank or a backslash for different things.
-_UNFIT_IN_URL = re.compile(r"[\s\\?#]")
-
 # What TLS makes of a connection that is cut.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-# Some Pythons find the host of http://[::1]elsewhere/ to be ::1.
-_IPV6_NETLOC = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 # What the vendor's support asks for (documented).
 _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
@@ -298,79 +288,6 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)
-
-
-def check_url(url: str) -> str:
-    """Return the API's URL without a slash at its end.
-
-    :raises ConfigurationError: the URL is malformed, holds a login or a query, or is plain http to another machine
-    """
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname or "", parts.port
-        host.encode("idna")
-        if "[" in parts.netloc and not _IPV6_NETLOC.fullmatch(parts.netloc):
-            host = ""
-    except ValueError:
-        host = ""
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None or _UNFIT_IN_URL.search(url):
-        raise ConfigurationError(
-            "api_url is not a URL such as https://nsml.apigw.ntruss.com/nsml/v1 (no user name, query or fragment)."
-        )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigurationError(f"api_url is plain http to {host}, which would show the keys to the network. Use https.")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:
-    """Parse JSON so that whatever it holds can be written again: as JSON, as UTF-8, in a terminal.
-
-    NaN and Infinity, which are no JSON, become null; a number too long for Python stays a text; half of a surrogate pair
-    becomes ``?``.
-
-    :param redact: takes the secrets out of a text
-    :raises ValueError: this is no JSON, or nested too deep to be worked with
-    :raises RecursionError: it is nested too deep to be parsed
-    """
-    value = _load(redact(text))
-    if "\\" in text:  # an escape may hide half of a pair, or a secret: written out, neither is hidden
-        plain = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
-        value = _load(redact(plain))
-    _check_depth(value)
-    return value
-
-
-def _load(text: str) -> Any:
-    return json.loads(text, parse_int=_int, parse_float=_float, parse_constant=lambda _name: None)
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _depth in range(_MAX_DEPTH):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-    if level:
-        raise ValueError("nested too deep")
-
-
-def _int(digits: str) -> int | str:
-    return int(digits) if len(digits) < 1000 else digits
-
-
-def _float(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

@@ -58,7 +58,7 @@ def measure(runner: Runner, cases: Sequence[Case], rounds: int, tell: Callable[[
     for case in cases:
         tell(f"preparing: {case.what}")
         commands.append(case.prepare())
-    pairs: list[list[Pair]] = [[] for _ in cases]
+    pairs: list[list[Pair]] = [[] for _case in cases]
     for number in range(rounds + 1):
         for case, (command, against), measured in zip(cases, commands, pairs):
             pair = Pair(runner.measure(command), runner.measure(against) if isinstance(against, Command) else against)

@@ -246,9 +246,9 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "An option that does not exist",
-        ("'proejct'", "'project'"),
+        ("'projects'", "'project'"),
         "Ansible itself would pass over it in silence.",
-        options=QUICK.replace("project", "proejct"),
+        options=QUICK.replace("project", "projects"),
     ),
     Fault(
         "A switch that is neither true nor false",
@@ -370,6 +370,12 @@ NAME_FAULTS = [
         " is tried.",
         options=f"{QUICK}strict: true\nhostnames: [nsml_gpus ~ 'x']\n",
     ),
+    Fault(
+        "A variable that cannot be composed",
+        ("compose failed for bert-2-0",),
+        "This is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`; otherwise the host goes without it.",
+        options=f"{QUICK}strict: true\ncompose: {{gpus: nsml_gpus * 2}}\n",
+    ),
 ]
 
 WAIT_FAULTS = [
@@ -461,10 +467,22 @@ SERVICE_FAULTS = [
         always(Answer(body=b" " * (64 * 1024**2 + 1))),
     ),
     Fault(
+        "An answer with too many values",
+        ("more than 2,000,000 values",),
+        "It would take so long to take apart that no deadline could be kept.",
+        always(Answer(body=b"[" + b"0," * 2_000_001 + b"0]")),
+    ),
+    Fault(
         "A row with no node ID",
         ("page 1, row 1", "nodeId"),
         "A node that cannot be told from others is no host. Rows count from 0.",
         nodes=(Node(rank=0), Node(rank=1, extra={"nodeId": ABSENT})),
+    ),
+    Fault(
+        "Two rows with one node ID",
+        ("page 1, row 1", "another one with the nodeId of row 0"),
+        "Both cannot be true, and the plugin does not choose.",
+        nodes=(Node(rank=0, id="node0"), Node(rank=1, id="node0")),
     ),
     Fault(
         "Fewer nodes than counted",
@@ -608,9 +626,10 @@ def message(printed: str, *, warns: bool) -> str:
 
 
 def entry(fault: Fault, words: str) -> str:
-    """Return what the page holds of a fault; the message is on one line, so that a search for any part of it finds it."""
+    """Return what the page holds of a fault; the message is wrapped, since not every viewer of such pages does that."""
+    block = textwrap.indent(textwrap.fill(words, 80, break_long_words=False, break_on_hyphens=False), "   ")
     advice = "".join(f"{textwrap.fill(text, 120, break_long_words=False)}\n\n" for text in [fault.advice] if text)
-    return f"{fault.name}\n{'~' * len(fault.name)}\n\n.. code-block:: text\n\n   {words}\n\n{advice}"
+    return f"{fault.name}\n{'~' * len(fault.name)}\n\n.. code-block:: text\n\n{block}\n\n{advice}"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -35,7 +35,7 @@ def receive(place: tuple[str, int], count: int) -> str:
     """Wait for all other ranks, and tell them who is there."""
     with socket.create_server(place) as listener:
         listener.settimeout(SECONDS)
-        others = [listener.accept()[0] for _ in range(count - 1)]
+        others = [listener.accept()[0] for _other in range(count - 1)]
         met = ",".join(sorted(["0", *(other.recv(64).decode() for other in others)]))
         for other in others:
             other.sendall(met.encode())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,6 +256,24 @@ def test_a_key_comes_from_the_file_then_from_the_environment(
 
     load(tmp_path, SMALLEST + f"{option}: fromFile\n")
     assert header(sent_as) == "fromFile"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "sent_as"),
+    [
+        ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_ACCESS_KEY", "x-ncp-iam-access-key"),
+        ("NCLOUD_NSML_API_KEY", "NCP_APIGW_API_KEY", "x-ncp-apigw-api-key"),
+    ],
+)
+def test_of_two_names_for_one_key_the_first_is_preferred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, sent_as: str
+) -> None:
+    monkeypatch.setenv(first, "first")
+    monkeypatch.setenv(second, "second")
+    serve_nodes([row()])
+
+    load(tmp_path, SMALLEST)
+    assert header(sent_as) == "first"
 
 
 @pytest.mark.parametrize("variable", ["NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_SECRET_KEY"])
@@ -594,6 +613,18 @@ def test_a_number_is_the_key_of_a_group_too(tmp_path: Path) -> None:
     assert loaded.members("_8") == ["project-2-1"]
 
 
+@pytest.mark.parametrize("value", ["", [""], [None, {}], [[]], {"": ""}, 0, False, 1.5, "노드", "{{ x }}", ["a", 1]])
+def test_no_value_as_the_key_of_a_group_costs_the_other_nodes(tmp_path: Path, value: object) -> None:
+    serve_nodes([row(odd=value), row(nodeId="b", rank=1, odd="fine")])
+
+    text = "leading_separator: false\nkeyed_groups: [{key: nsml_odd}, {key: nsml_odd, separator: ''}]\n"
+    loaded = load(tmp_path, SMALLEST + text)
+
+    assert loaded.names == ["project-2-0", "project-2-1"]
+    assert loaded.members("fine") == ["project-2-1"]
+    assert all(re.fullmatch(r"\w+", name) for name in loaded.manager.groups)
+
+
 def test_groups_and_keyed_groups_see_what_was_composed(tmp_path: Path) -> None:
     serve_nodes(rows(2))
     text = "compose: {half: nsml_rank % 2}\ngroups: {odd: half | int == 1}\nkeyed_groups: [{key: half, prefix: half}]\n"
@@ -630,6 +661,14 @@ def test_compose_sees_extra_variables_when_told_to(tmp_path: Path) -> None:
 
     assert "x" not in load(tmp_path, text, extra_vars=["extra=1"]).variables("project-2-0")
     assert load(tmp_path, text + "use_extra_vars: true\n", extra_vars=["extra=y"]).variables("project-2-0")["x"] == "y"
+
+
+@pytest.mark.parametrize(("is_used", "value"), [("true", "extra"), ("false", "NODE_STATE_RUNNING")])
+def test_an_extra_variable_stands_in_for_one_of_the_host_only_when_told_to(tmp_path: Path, is_used: str, value: str) -> None:
+    serve_nodes([row()])
+    text = f"{SMALLEST}compose: {{x: nsml_state}}\nuse_extra_vars: {is_used}\n"
+
+    assert load(tmp_path, text, extra_vars=["nsml_state=extra"]).variables("project-2-0")["x"] == value
 
 
 def test_an_expression_that_fails_is_passed_over_unless_strict(tmp_path: Path) -> None:

@@ -12,10 +12,7 @@ PYTHONPATH=$ANSIBLE_COLLECTIONS_PATH${PYTHONPATH:+:$PYTHONPATH} \
 simulator=$!
 trap 'kill "$simulator"; rm -rf "$scratch"' EXIT
 
-for _ in $(seq 100); do
-  if [ -e "$scratch/environment" ]; then break; fi
-  sleep 0.1
-done
+while kill -0 "$simulator" && [ ! -e "$scratch/environment" ]; do sleep 0.1; done
 # shellcheck disable=SC1091
 . "$scratch/environment"
 

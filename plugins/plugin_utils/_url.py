@@ -1,0 +1,48 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The API's URL, checked before any key is sent there. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+
+# Two parsers of URLs could take a blank or a backslash for different things.
+_UNFIT_IN_URL = re.compile(r"[\s\\?#]")
+
+# Some Pythons find the host of http://[::1]elsewhere/ to be ::1.
+_IPV6_NETLOC = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
+
+
+def check_url(url: str) -> str:
+    """Return the API's URL without a slash at its end.
+
+    :raises ConfigurationError: the URL is malformed, holds a login or a query, or is plain http to another machine
+    """
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+        host.encode("idna")
+        if "[" in parts.netloc and not _IPV6_NETLOC.fullmatch(parts.netloc):
+            host = ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or _UNFIT_IN_URL.search(url):
+        raise ConfigurationError(
+            "api_url is not a URL such as https://nsml.apigw.ntruss.com/nsml/v1 (no user name, query or fragment)."
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(f"api_url is plain http to {host}, which would show the keys to the network. Use https.")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
