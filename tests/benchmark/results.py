@@ -19,6 +19,7 @@ from .growth import Curve
 from .inventories import peer_version
 from .rounds import Row
 
+# Not called like this module: Ansible's importer would take the folder for it.
 DIRECTORY: Final = Path(__file__).parent / "measured"
 
 
