@@ -663,6 +663,14 @@ def test_compose_sees_extra_variables_when_told_to(tmp_path: Path) -> None:
     assert load(tmp_path, text + "use_extra_vars: true\n", extra_vars=["extra=y"]).variables("project-2-0")["x"] == "y"
 
 
+@pytest.mark.parametrize(("is_used", "value"), [("true", "extra"), ("false", "NODE_STATE_RUNNING")])
+def test_an_extra_variable_stands_in_for_one_of_the_host_only_when_told_to(tmp_path: Path, is_used: str, value: str) -> None:
+    serve_nodes([row()])
+    text = f"{SMALLEST}compose: {{x: nsml_state}}\nuse_extra_vars: {is_used}\n"
+
+    assert load(tmp_path, text, extra_vars=["nsml_state=extra"]).variables("project-2-0")["x"] == value
+
+
 def test_an_expression_that_fails_is_passed_over_unless_strict(tmp_path: Path) -> None:
     serve_nodes([row()])
     text = SMALLEST + "compose: {x: missing.y}\ngroups: {g: missing.y}\nkeyed_groups: [{key: missing.y}]\n"
