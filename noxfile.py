@@ -141,6 +141,8 @@ def docs(session: nox.Session) -> None:
         session.run(
             "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", str(pages), NAME, env=settings
         )
+        for shown in ("examples", "groups.svg"):
+            take(ROOT / "docs" / shown, pages / shown)
         session.run(
             "sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs/docsite", str(pages), "build/docs"
         )

@@ -433,13 +433,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         compose, groups, keyed_groups = map(self.get_option, ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed_groups):
             return draft
+        # From 2.19 on, names from the file bear marks, with which they are slow keys.
+        compose = {str(name): expression for name, expression in (compose or {}).items()}
         group_names = draft.group_names()
         target, self.inventory = self.inventory, cast("InventoryData", draft)  # where Ansible's own code for groups adds to
         try:
             for host, variables in draft.hosts.items():
                 magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
                 known = {**variables, **of_source, **magic, "group_names": group_names[host]}
-                composed = draft.composed[host] = self._composed(compose or {}, known, host, strict)
+                composed = draft.composed[host] = self._composed(compose, known, host, strict)
                 known.update(composed)
                 self._add_host_to_composed_groups(groups, known, host, strict=strict, fetch_hostvars=False)
                 self._add_host_to_keyed_groups(keyed_groups, known, host, strict=strict, fetch_hostvars=False)
@@ -484,10 +486,16 @@ def source_variables(source: str | None) -> dict[str, Any]:
 def fill(inventory: InventoryData, draft: Draft) -> None:
     """Add all that was drafted to the inventory.
 
-    Hosts are made and given their variables directly: ``add_host`` looks at the path of the source each time, and from 2.19 on
-    ``set_variable`` copies every value to mark where it comes from. With many hosts that takes longer than all else here.
+    Hosts and groups that are new are put together directly. Ansible's own methods look at the path of the source for each host,
+    copy every value to mark where it comes from (from 2.19 on), and look through all parents and all other children of a group:
+    with many hosts that takes longer than all else here.
     """
-    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
+    fill_hosts(inventory, draft)
+    fill_groups(inventory, draft)
+
+
+def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
+    """Add the hosts with their variables."""
     hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
     for name, variables in draft.hosts.items():
         if name in hosts:
@@ -500,10 +508,25 @@ def fill(inventory: InventoryData, draft: Draft) -> None:
                 hosts[name].vars[variable] = value
             else:
                 inventory.set_variable(name, variable, value)
+
+
+def fill_groups(inventory: InventoryData, draft: Draft) -> None:
+    """Add the groups with their members, then put them below their parents."""
+    new = draft.members.keys() - inventory.groups.keys()
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
     for name, members in draft.members.items():
-        for host in members:
-            groups[name].add_host(hosts[host])
-    # Last, since Ansible walks up all parents of a group for each host that it takes. It also has Ansible forget who is where.
+        for host in map(inventory.hosts.__getitem__, members):
+            if name in new:
+                groups[name].hosts.append(host)
+                host.groups.append(groups[name])
+            else:
+                groups[name].add_host(host)
     for child, parents in draft.parents.items():
         for parent in parents:
-            inventory.add_child(parent, child)
+            if child in new and parent == _layout.ALL:  # whose hosts are below it already
+                groups[parent].child_groups.append(groups[child])
+                groups[child].parent_groups.append(groups[parent])
+                groups[child].depth = groups[parent].depth + 1
+            else:
+                inventory.add_child(parent, child)
+    groups[_layout.ALL].clear_hosts_cache()

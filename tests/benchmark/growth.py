@@ -17,6 +17,17 @@ from .runner import Runner
 
 SIZES: Final = (10, 100, 1_000, 10_000, 50_000)
 
+# The others take minutes for more.
+LARGEST_OF_PEERS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of inventory: how one of a fleet is written, and the most hosts it is measured with."""
+
+    write: Callable[[Fleet], str]
+    largest: int = SIZES[-1]
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -30,24 +41,23 @@ class Curve:
     seconds: tuple[float, ...]
 
 
-def kinds(make: Inventories) -> dict[str, Callable[[Fleet], str]]:
-    """Return how an inventory of each kind is written; all have the same groups."""
+def kinds(make: Inventories) -> dict[str, Kind]:
+    """Return each kind of inventory by its name; all have the same groups."""
     return {
-        "navercloud.nsml": lambda fleet: make.ours(fleet, group_by=STATE_AND_PLACE),
-        "navercloud.nsml, warm cache": lambda fleet: make.cached(fleet, group_by=STATE_AND_PLACE),
-        "a script that prints ready JSON": lambda fleet: make.script(fleet, group_by=STATE_AND_PLACE),
-        **make.peers(),
+        "navercloud.nsml": Kind(lambda fleet: make.ours(fleet, group_by=STATE_AND_PLACE)),
+        "navercloud.nsml, warm cache": Kind(lambda fleet: make.cached(fleet, group_by=STATE_AND_PLACE)),
+        "a script that prints ready JSON": Kind(lambda fleet: make.script(fleet, group_by=STATE_AND_PLACE)),
+        **{peer: Kind(write, LARGEST_OF_PEERS) for peer, write in make.peers().items()},
     }
 
 
-def measure(
-    runner: Runner, inventories: Mapping[str, Callable[[Fleet], str]], sizes: Sequence[int], tell: Callable[[str], object]
-) -> list[Curve]:
+def measure(runner: Runner, found: Mapping[str, Kind], sizes: Sequence[int], tell: Callable[[str], object]) -> list[Curve]:
     """Measure each kind of inventory at each size, size after size."""
-    seconds: dict[str, list[float]] = {name: [] for name in inventories}
+    seconds: dict[str, dict[int, float]] = {name: {} for name in found}
     for size in sizes:
-        for name, write in inventories.items():
-            taken = runner.measure(list_hosts(write(fleet_of(size)))).cpu
-            seconds[name].append(taken)
-            tell(f"plot: {size:,} hosts, {taken:.2f} s, {name}")
-    return [Curve(name, tuple(sizes), tuple(taken)) for name, taken in seconds.items()]
+        for name, kind in found.items():
+            if size <= kind.largest:
+                taken = runner.measure(list_hosts(kind.write(fleet_of(size)))).cpu
+                seconds[name][size] = taken
+                tell(f"plot: {size:,} hosts, {taken:.2f} s, {name}")
+    return [Curve(name, tuple(taken), tuple(taken.values())) for name, taken in seconds.items()]

@@ -19,7 +19,7 @@ from .growth import Curve
 from .inventories import peer_version
 from .rounds import Row
 
-DIRECTORY: Final = Path(__file__).parent / "results"
+DIRECTORY: Final = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True)

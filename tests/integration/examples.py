@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import getpass
-import os
 import re
 import shlex
 import shutil
@@ -18,7 +17,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, Server
+from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, TERMINAL, Server
 from ansible_collections.navercloud.nsml.tests.simulator import Node, Project, Run, Simulator
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -52,8 +51,7 @@ def copied(name: str, home: Path, servers: Sequence[Server], simulator: Simulato
             "ANSIBLE_PYTHON_INTERPRETER": f"{servers[0].home}/python",
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
             "ANSIBLE_SSH_ARGS": f"-F {shlex.quote(str(ssh / 'config'))} -o ControlMaster=auto -o ControlPersist=1s",
-            # Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
-            "ANSIBLE_SSH_USETTY": str(os.geteuid() == 0),
+            "ANSIBLE_SSH_USETTY": TERMINAL,
         },
     )
 

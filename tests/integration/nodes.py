@@ -23,6 +23,9 @@ from ansible_collections.navercloud.nsml.tests.simulator import processes_with_h
 SSHD = Path("/usr/sbin/sshd")
 ADDRESS = "127.0.0.1"
 
+# For ANSIBLE_SSH_USETTY. Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
+TERMINAL = str(os.geteuid() == 0)
+
 CONFIGURATION = """\
 Port {port}
 ListenAddress {address}
@@ -56,6 +59,12 @@ class Server:
     def log(self) -> str:
         """What the server has told so far."""
         return (self.directory / "log").read_text()
+
+    @property
+    def host_key(self) -> str:
+        """The public host key as known_hosts has it."""
+        kind, key, _comment = (self.directory / "host.pub").read_text().split()
+        return f"{kind} {key}"
 
     def replace(self, kind: str = "ed25519") -> None:
         """Have another node come behind the same port: with a new host key of that kind, and an empty home."""

@@ -90,7 +90,7 @@ def test_a_new_node_behind_an_old_port_is_a_new_name_and_an_impostor_under_an_ol
     assert refusal(place, "bert-2-1", CHANGED_KEY)
     assert changed(place.run(*REFRESH).stdout) == {"localhost": 1, "bert-2-0": 0, "bert-2-1": 0}
     assert ssh(place, "bert-2-1").stdout == f"{servers[1].home}\n"
-    keys |= {"nsml-anothernode123456789": host_key(servers[1])}
+    keys |= {"nsml-anothernode123456789": servers[1].host_key}
     assert known(place) == keys
     servers[0].replace()
     servers[1].replace("ecdsa")
@@ -105,8 +105,3 @@ def test_a_new_node_behind_an_old_port_is_a_new_name_and_an_impostor_under_an_ol
 def refusal(place: Workplace, host: str, words: str) -> bool:
     done = ssh(place, host)
     return done.returncode == 255 and words in done.stderr and not done.stdout
-
-
-def host_key(server: Server) -> str:
-    kind, key, _comment = (server.directory / "host.pub").read_text().split()
-    return f"{kind} {key}"

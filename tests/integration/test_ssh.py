@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert
+from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on
+from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, TERMINAL, started
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
 
-SSHD = Path("/usr/sbin/sshd")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 PLAY = """\
@@ -53,29 +50,20 @@ def test_a_ping_is_answered_by_all_ready_nodes_and_asked_of_no_other(tmp_path: P
 
 @pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 def test_a_play_runs_on_three_real_sshd_behind_one_address(tmp_path: Path) -> None:
-    with ExitStack() as servers:
-        ports = [servers.enter_context(sshd(tmp_path / f"node-{number}")) for number in range(3)]
-        nodes = [Node(rank=rank, host="127.0.0.1", port=port) for rank, port in enumerate(ports)]
-        simulator = servers.enter_context(Simulator(bert(nodes)))
-        python = tmp_path / "python"
-        python.symlink_to(sys.executable)  # no blank in this path, wherever the environment lies
-        known_hosts = "\n".join(
-            f"[127.0.0.1]:{port} {(tmp_path / f'node-{rank}' / 'host.pub').read_text()}" for rank, port in enumerate(ports)
-        )
-        (tmp_path / "known_hosts").write_text(known_hosts)
-        private_keys = tmp_path / "login"
+    with started(tmp_path / "nodes", 3) as servers, Simulator(bert_on(servers)) as simulator:
+        known_hosts = tmp_path / "known_hosts"
+        known_hosts.write_text("".join(f"[{ADDRESS}]:{server.port} {server.host_key}\n" for server in servers))
         workplace = Workplace(
             tmp_path,
             {
                 **simulator.environment,
-                "ANSIBLE_PRIVATE_KEY_FILE": str(private_keys),
-                "ANSIBLE_PYTHON_INTERPRETER": str(python),
-                "ANSIBLE_REMOTE_TEMP": str(tmp_path / "remote"),
+                "ANSIBLE_PRIVATE_KEY_FILE": str(servers[0].login),
+                "ANSIBLE_PYTHON_INTERPRETER": f"{servers[0].home}/python",
+                "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
                 "ANSIBLE_REMOTE_USER": getpass.getuser(),
-                # Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
-                "ANSIBLE_SSH_USETTY": str(os.geteuid() == 0),
+                "ANSIBLE_SSH_USETTY": TERMINAL,
                 "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=1s -o IdentitiesOnly=yes "
-                f"-o UserKnownHostsFile={tmp_path / 'known_hosts'}",
+                f"-o UserKnownHostsFile={known_hosts}",
             },
         )
         workplace.write("test.nsml.yml", f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n")
@@ -100,46 +88,3 @@ def test_the_demonstration_shows_all_it_promises_and_leaves_nothing() -> None:
     assert done.stdout.count("| CHANGED | rc=0 >>") == 8
     for rank in range(4):
         assert f"\nrank {rank} of 4\n" in done.stdout
-
-
-@contextmanager
-def sshd(directory: Path) -> Iterator[int]:
-    """Start OpenSSH's server with a host key of its own, on a free port of loopback, and yield the port."""
-    directory.mkdir()
-    login = directory.parent / "login"
-    for key in (directory / "host", login):
-        if not key.exists():
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    options = {
-        "ListenAddress": "127.0.0.1",
-        "PidFile": "none",
-        "AuthorizedKeysFile": f"{login}.pub",
-        "StrictModes": "no",
-        "UsePAM": "no",
-        "PasswordAuthentication": "no",
-        "PermitRootLogin": "prohibit-password",
-        "Subsystem": "sftp internal-sftp",
-    }
-    command = [str(SSHD), "-D", "-e", "-f", "/dev/null", "-h", str(directory / "host"), "-p", str(port)]
-    command += [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
-    with (directory / "log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log) as server:
-        try:
-            wait_for(port, server)
-            yield port
-        finally:
-            server.terminate()
-
-
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Return once the port is open; fail when the server ends before, or after ten seconds."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end and server.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(0.1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"sshd does not listen on port {port}")
