@@ -46,7 +46,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import rea
 
 try:
     import requests
-    from urllib3.exceptions import HTTPError
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 except ImportError:
     HAS_REQUESTS = False
 else:
@@ -200,6 +200,8 @@ class Transport:
         except requests.exceptions.Timeout:
             raise FutureTimeout from None
         except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
+            if isinstance(_root_cause(error), ReadTimeoutError):  # what requests takes for a broken connection in a body
+                raise FutureTimeout from None
             raise self._connection_error(error, request) from None
         text = body.decode("utf-8-sig", "replace")
         if response.status_code != 200:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime, timezone
 from email.utils import formatdate
 from pathlib import Path
@@ -428,6 +429,12 @@ def test_the_timeout_bounds_a_server_that_sends(clock: Clock, slow: Callable[[so
         text = fails(TimeExceeded, server.url, clock, timeout=0.15)
         assert time.monotonic() - begin < 1
     assert "no whole answer within 0.15 s. Check the network and api_url, or raise timeout." in text
+
+
+@pytest.mark.parametrize("slow", ["nothing", "half a head", "half a body"])
+def test_a_socket_that_times_out_before_its_thread_is_given_up_is_the_same_fault(clock: Clock, slow: str) -> None:
+    with Server(SLOW[slow]) as server, pytest.raises(FutureTimeout):
+        transport(server.url, clock)._exchange(REQUEST, 0.1)
 
 
 @pytest.mark.parametrize("slow", ["nothing", "a head by the byte", "a body by the byte"])
