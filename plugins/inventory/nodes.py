@@ -60,19 +60,24 @@ options:
   access_key:
     description:
       - The access key ID of the account. May be a template or vaulted.
+      - In the environment, E(NCLOUD_ACCESS_KEY_ID) is preferred.
       - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
     type: str
     env:
       - name: NCLOUD_ACCESS_KEY
       - name: NCLOUD_ACCESS_KEY_ID
   secret_key:
-    description: The secret key that belongs to O(access_key). May be a template or vaulted.
+    description:
+      - The secret key that belongs to O(access_key). May be a template or vaulted.
+      - In the environment, E(NCLOUD_SECRET_ACCESS_KEY) is preferred.
     type: str
     env:
       - name: NCLOUD_SECRET_KEY
       - name: NCLOUD_SECRET_ACCESS_KEY
   api_key:
-    description: The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
+    description:
+      - The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
+      - In the environment, E(NCLOUD_NSML_API_KEY) is preferred.
     type: str
     env:
       - name: NCP_APIGW_API_KEY
@@ -274,7 +279,7 @@ EXPRESSION_ERRORS = (AnsibleError, ArithmeticError, AttributeError, LookupError,
 
 
 # Values that Ansible has no marks on.
-PLAIN = frozenset({str, int, float, bool, type(None)})
+UNMARKED = frozenset({str, int, float, bool, type(None)})
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -375,11 +380,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 variables = untrusted(_node.variables(node, options.hostvars_prefix))
                 if self._is_kept(node, variables, options.filters, left_out):
                     hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
+        if runs and not hosts and not left_out:
+            self._tell_of_states(runs, options)
         if left_out and options.strict:
             raise AnsibleParserError(f"filters failed for {left_out[0]}")
         if left_out:
             self.display.warning(f"filters left out {len(left_out)} nodes they failed for, first {left_out[0]}")
         return hosts
+
+    def _tell_of_states(self, runs: list[RunRows], options: _options.Options) -> None:
+        """Warn where ``states`` keeps no node: the set of states is open, so a misspelt one is no error."""
+        states = {node.state or "none" for found in runs for node in _node.nodes_of_run(found.rows, found.run)}
+        if options.states and states and not states & options.states:
+            wanted, seen = (", ".join(sorted(names)) for names in (options.states, states))
+            self.display.warning(readable(f"states keeps no node: it is {wanted}, and the nodes are {seen}"))
 
     def _is_kept(self, node: _node.Node, variables: dict[str, Any], filters: Sequence[str], left_out: list[str]) -> bool:
         """Say whether all filters hold; a node for which one cannot be evaluated is noted, and left out."""
@@ -504,7 +518,7 @@ def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
             hosts[name] = Host(name)
             hosts[name].vars = variables | of_source
         for variable, value in draft.composed.get(name, {}).items():
-            if type(value) in PLAIN:
+            if type(value) in UNMARKED:
                 hosts[name].vars[variable] = value
             else:
                 inventory.set_variable(name, variable, value)

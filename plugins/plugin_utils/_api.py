@@ -66,7 +66,10 @@ class Api:
         return [results[index] for index in range(len(endpoints))]
 
     def status(self, run: Run, deadline: Deadline) -> str | None:
-        """Return the status of one run, None where the service does not tell (the answer's shape: documented)."""
+        """Return the status of one run (the answer's shape: documented).
+
+        None where the service does not tell, or cannot be asked: a look-up in passing is no reason to fail.
+        """
         title = f"run {run.name} of project {run.project_title}"
         try:
             body = self._transport.get(Request(title, run_path(run.project_id, run.name)), deadline)

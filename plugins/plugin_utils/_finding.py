@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import IN_PROGRESS, Run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import ACTIVE, ALL, LATEST, Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, text
 
 _DELETED = ("DELETING", "DELETED")
@@ -145,7 +145,8 @@ def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> Selecti
         for run in _in_order(runs)
     ]
     where = f" in project {readable(project)}" if project else ""
-    return SelectionError(f"There is no run {readable(repr(name))}{where}. {_listed('The runs are', name, known)}")
+    hint = "".join(f" Did you mean {word}?" for word in difflib.get_close_matches(name, sorted(KEYWORDS), n=1))
+    return SelectionError(f"There is no run {readable(repr(name))}{where}.{hint} {_listed('The runs are', name, known)}")
 
 
 def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:

@@ -71,7 +71,7 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
             row=row,
             id=str(text(row["nodeId"])),
             run=run,
-            rank=_at_least(0, integer(row.get("rank"))),
+            rank=_rank(row.get("rank")),
             state=state_name(text(row.get("state"))),
             host=_address(row.get("host")),
             port=_port(row.get("sshPort")),
@@ -114,8 +114,9 @@ def state_name(state: str | None) -> str | None:
     return (state.strip().lower().removeprefix("node_state_") or None) if state else None
 
 
-def _at_least(least: int, value: int | None) -> int | None:
-    return value if value is not None and value >= least else None
+def _rank(value: object) -> int | None:
+    rank = integer(value)
+    return rank if rank is not None and rank >= 0 else None
 
 
 def _address(value: object) -> str | None:

@@ -59,10 +59,10 @@ def check(values: Mapping[str, Any]) -> Options:
     return Options(
         selection=Selection(values["project"] or None, parse_runs(values["run"])),
         api_url=values["api_url"],
-        page_size=_at_least("page_size", values["page_size"], 1),
-        concurrency=_at_least("concurrency", values["concurrency"], 1),
+        page_size=_checked_at_least("page_size", values["page_size"], 1),
+        concurrency=_checked_at_least("concurrency", values["concurrency"], 1),
         timeout=_seconds("timeout", values["timeout"]),
-        retries=_at_least("retries", values["retries"], 0),
+        retries=_checked_at_least("retries", values["retries"], 0),
         deadline=_seconds("deadline", values["deadline"]),
         verify=_verify(values["validate_certs"], values["ca_path"]),
         states=frozenset(filter(None, map(state_name, _texts("states", values["states"])))),
@@ -71,9 +71,9 @@ def check(values: Mapping[str, Any]) -> Options:
         hostvars_prefix=values["hostvars_prefix"],
         group_by=_texts("group_by", values["group_by"]),
         patience=Patience(
-            timeout=_at_least("wait_timeout", values["wait_timeout"], 0),
+            timeout=_checked_at_least("wait_timeout", values["wait_timeout"], 0),
             interval=_seconds("wait_interval", values["wait_interval"]),
-            nodes=None if values["wait_nodes"] is None else _at_least("wait_nodes", values["wait_nodes"], 1),
+            nodes=None if values["wait_nodes"] is None else _checked_at_least("wait_nodes", values["wait_nodes"], 1),
         ),
         strict=values["strict"],
     )
@@ -107,7 +107,7 @@ def check_keys(given: Mapping[Any, Any]) -> None:
             raise ConfigurationError(f"{name} is a list or a mapping. It must be a text.")
 
 
-def _at_least(name: str, value: int, least: int) -> int:
+def _checked_at_least(name: str, value: int, least: int) -> int:
     if value < least:
         raise ConfigurationError(f"{name} is {value}. It must be {least} or more.")
     return value

@@ -56,14 +56,15 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     )
     api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
 
-    def read_once() -> list[RunRows]:
-        return _reading.read(api, options.selection, Deadline(options.deadline))
+    deadline = Deadline(options.deadline)
 
-    # Asking for the status of runs takes no longer than the waiting, however many runs there are.
-    asking = Deadline(min(options.patience.timeout, options.deadline))
+    def read_once() -> list[RunRows]:
+        nonlocal deadline
+        deadline = Deadline(options.deadline)  # of this reading, with the look-ups that follow it
+        return _reading.read(api, options.selection, deadline)
 
     def status_of(run: Run) -> str | None:
-        return api.status(run, asking)
+        return api.status(run, deadline)
 
     began = time.monotonic()
     try:

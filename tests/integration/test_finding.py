@@ -169,6 +169,19 @@ def test_waiting_for_a_completed_run_is_an_error_at_once(place: Place) -> None:
     assert "completed" in text
 
 
+def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: Place) -> None:
+    run = Run("2", nodes=[Node(rank=0, state=NODE_PENDING)])
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=[run])]) as simulator:
+
+        def complete_at_the_end(number: int) -> None:
+            if number > 20:  # readings of two requests, a fifth of a second apart
+                run.status = RUN_COMPLETED
+
+        simulator.before_answer = complete_at_the_end
+        options = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 60\nwait_interval: 0.2\ndeadline: 1\n"
+        assert "the run is completed" in place(simulator, options).refused()
+
+
 def test_ctrl_c_ends_the_waiting_with_no_traceback(place: Place) -> None:
     with starting() as simulator:
         workplace = place(simulator, WAITING)

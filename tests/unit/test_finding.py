@@ -192,6 +192,11 @@ def test_an_unknown_run_is_an_error_that_lists_the_runs_with_their_states_the_ne
     )
 
 
+def test_a_misspelt_keyword_is_recognised() -> None:
+    assert "There is no run 'lastest' in project bert. Did you mean latest? The runs are: " in error_of("bert", "lastest", "all")
+    assert "Did you mean" not in error_of("bert", "77", "all")
+
+
 def test_an_unknown_run_of_any_project_lists_the_runs_with_their_projects() -> None:
     text = error_of(None, "10", "4")
     assert text.startswith("There is no run '4'. The runs are: ")

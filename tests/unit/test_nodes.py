@@ -477,6 +477,16 @@ def test_only_the_nodes_asked_for_are_kept(tmp_path: Path, option: str, names: l
     assert all(loaded.variables(name)["nsml_world_size"] == 3 for name in names)
 
 
+def test_states_that_keep_no_node_are_warned_of_with_those_there_are(tmp_path: Path) -> None:
+    serve_nodes([row(), row(nodeId="b", rank=1, state=None)])
+
+    loaded = load(tmp_path, SMALLEST + "states: [runing]\n")
+
+    assert loaded.names == []
+    assert "states keeps no node: it is runing, and the nodes are none, running" in loaded.printed
+    assert "states" not in load(tmp_path, SMALLEST + "states: [running]\n").printed
+
+
 def test_a_node_that_a_filter_fails_for_is_left_out_with_a_warning_or_an_error(tmp_path: Path) -> None:
     serve_nodes([row(nodeId="a", labels={"x": 1}), row(nodeId="b", rank=1)])
     text = SMALLEST + "filters: [nsml_labels.x == 1]\n"
