@@ -229,11 +229,14 @@ keyed_groups:
     prefix: resource
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+import jinja2
+import yaml
 from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.group import to_safe_group_name
@@ -275,7 +278,19 @@ ENDINGS = ("nsml.yml", "nsml.yaml")
 TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile", "api_url", "ca_path")
 
 # What an expression of the user may end in, besides Ansible's own errors.
-EXPRESSION_ERRORS = (AnsibleError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+EXPRESSION_ERRORS = (
+    AnsibleError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    jinja2.TemplateError,
+    re.error,
+    yaml.YAMLError,
+)
 
 
 # Values that Ansible has no marks on.
@@ -315,7 +330,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Return all that the inventory will hold, read, named and checked."""
         runs = self._read_runs(options, refresh=refresh)
         hosts = self._hosts(runs, options)
-        layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory, options), strict=options.strict)
+        layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory), strict=options.strict)
         draft = self._constructed(Draft(layout), source_variables(inventory.current_source), options.strict)
         draft.check(inventory.hosts.keys(), parent_groups(inventory))
         for warning in layout.warnings:
@@ -435,6 +450,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _compose(self, template: str, variables: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Evaluate the key of a keyed group: Ansible refuses one that is a number, such as a rank, so it becomes a text."""
+        self.templar.available_variables = variables  # with which Ansible then looks at parent_group
         key = self._evaluate(template, variables)
         return str(key) if isinstance(key, (int, float)) else key
 
@@ -481,10 +497,18 @@ def harmless_group_name(name: str) -> str:
     return str(to_safe_group_name(name, force=True, silent=True)) or "_"
 
 
-def known_nodes(inventory: InventoryData, options: _options.Options) -> dict[str, str]:
-    """Return the names of the nodes that other sources brought, each with its node ID."""
-    node_id = f"{options.hostvars_prefix}node_id"
-    return {name: str(host.vars[node_id]) for name, host in inventory.hosts.items() if node_id in host.vars}
+def known_nodes(inventory: InventoryData) -> _layout.Known:
+    """Return what nodes of other sources are called, whatever prefix their variables have, and what their groups stand for."""
+    known = _layout.Known({}, {})
+    for name, host in inventory.hosts.items():
+        node_id, project_id, run_name = (
+            next((str(value) for variable, value in host.vars.items() if variable.endswith(field)), None)
+            for field in ("node_id", "project_id", "run_name")
+        )
+        if node_id is not None:
+            known.names[name] = node_id
+            known.groups.update(_layout.meanings([group.name for group in host.groups], project_id, run_name))
+    return known
 
 
 def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
@@ -529,15 +553,17 @@ def fill_groups(inventory: InventoryData, draft: Draft) -> None:
     new = draft.members.keys() - inventory.groups.keys()
     groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
     for name, members in draft.members.items():
+        names = groups[name].host_names
         for host in map(inventory.hosts.__getitem__, members):
             if name in new:
                 groups[name].hosts.append(host)
+                names.add(host.name)
                 host.groups.append(groups[name])
             else:
                 groups[name].add_host(host)
     for child, parents in draft.parents.items():
         for parent in parents:
-            if child in new and parent == _layout.ALL:  # whose hosts are below it already
+            if child in new & draft.own and parent == _layout.ALL:  # whose hosts are all in it
                 groups[parent].child_groups.append(groups[child])
                 groups[child].parent_groups.append(groups[parent])
                 groups[child].depth = groups[parent].depth + 1

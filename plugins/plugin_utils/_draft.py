@@ -26,6 +26,7 @@ class Draft:
 
     def __init__(self, layout: Layout) -> None:
         self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
+        self.own = layout.groups.keys()
         self.composed: dict[str, dict[str, Any]] = {}
         self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
         self.members |= {group: dict.fromkeys(names) for group, names in layout.groups.items()}

@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import shortened
 
 ALL = "nsml"
 READY = "nsml_ready"
@@ -50,16 +51,34 @@ class Layout:
     warnings: list[str]
 
 
-def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Mapping[str, str], *, strict: bool) -> Layout:
+@dataclass(frozen=True)
+class Known:
+    """What other sources brought, which must not come to mean something else.
+
+    :param names: the names of nodes, each with its node ID
+    :param groups: the names of groups of projects and runs, each with the value that it stands for
+    """
+
+    names: dict[str, str]
+    groups: dict[str, Hashable]
+
+
+def meanings(groups: Sequence[str], project_id: str | None, run_name: str | None) -> dict[str, Hashable]:
+    """Return the values that the groups of a node stand for, where those are of a project or a run."""
+    of_kind: dict[str, Hashable] = {"nsml_project_": project_id, "nsml_run_": (project_id, run_name)}
+    return {group: value for group in groups for prefix, value in of_kind.items() if group.startswith(prefix)}
+
+
+def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, strict: bool) -> Layout:
     """Return the hosts in order, with unique harmless names, and their groups.
 
-    :param known: the names of nodes that other sources brought, each with its node ID: no other node bears one of these
+    :param known: names that other nodes, and groups that other projects and runs, do not share
     :raises NamingError: two hosts or two groups would share one name, and strict is on
     """
     warnings: list[str] = []
     ordered = sorted(hosts, key=_order)
-    groups = _grouped(ordered, group_by, warnings, strict)
-    named = _named(ordered, groups.keys(), known, warnings, strict)
+    groups = _grouped(ordered, group_by, known.groups, warnings, strict)
+    named = _named(ordered, groups.keys(), known.names, warnings, strict)
     members = {group: [named[place].name for place in places] for group, places in groups.items()}
     return Layout(named, members, warnings)
 
@@ -89,14 +108,15 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: Mapping[str, str], wa
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
     clashes |= {name for host, name in zip(hosts, wanted) if known.get(name, host.node.id) != host.node.id}
     if clashes:
-        text = f"Host names that are not free for one node alone: {', '.join(map(repr, sorted(clashes)))}."
+        text = f"Host names that are not free for one node alone: {shortened(map(repr, sorted(clashes)))}."
         if strict:
             raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
         warnings.append(f"{text} The node ID was added to each.")
     mine = {host.node.id for host in hosts}
     taken = (times.keys() - clashes) | {name for name, node_id in known.items() if node_id not in mine}
     return [
-        _renamed(host, _name_with_id(host.node, name, taken) if name in clashes else name) for host, name in zip(hosts, wanted)
+        _renamed(host, name if name not in clashes or known.get(name) == host.node.id else _name_with_id(host.node, name, taken))
+        for host, name in zip(hosts, wanted)
     ]
 
 
@@ -129,19 +149,22 @@ def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, 
     return members
 
 
-def _grouped(hosts: Sequence[Host], group_by: Sequence[str], warnings: list[str], strict: bool) -> dict[str, list[int]]:
+def _grouped(
+    hosts: Sequence[Host], group_by: Sequence[str], known: Mapping[str, Hashable], warnings: list[str], strict: bool
+) -> dict[str, list[int]]:
     """Return the places of its hosts for each group's name; two values never share one."""
     members = _members(hosts, group_by)
     times = Counter(group for group, _value in members)
     clashes = {group for group, count in times.items() if count > 1}
+    clashes |= {group for group, value in members if known.get(group, value) != value}
     if clashes:
-        text = f"Group names that different values fall into: {', '.join(sorted(clashes))}."
+        text = f"Group names that different values fall into: {shortened(sorted(clashes))}."
         if strict:
             raise NamingError(f"{text} Leave that kind out of group_by, or switch strict off to have a hash added.")
         warnings.append(f"{text} A hash of its value was added to each.")
     taken = times.keys() - clashes
     return {
-        _take(f"{group}_{_fingerprint(value)}", taken) if group in clashes else group: places
+        group if group not in clashes or known.get(group) == value else _take(f"{group}_{_fingerprint(value)}", taken): places
         for (group, value), places in members.items()
     }
 

@@ -43,8 +43,8 @@ requests, never rows.
 
 What no reading of that many requests can tell:
 
-- A service whose pages hold fewer than ten rows though more are asked for, and whose count is the page's, answers as a short run
-  does.
+- A service whose pages hold fewer than ten rows though more are asked for, and whose count is the page's, or wrong and agrees by
+  chance, answers as a short run does.
 - So does one that counts from 0, whose count is the page's, and whose second and last page holds just ranks 0 to n-1, fewer than
   ten and not counting down; or any number of them, if its count is wrong and agrees by chance.
 - Rows that give way to others of the same ranks between two pages of a sweep may leave no trace in it.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -52,8 +53,9 @@ def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
 
 def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
     """A run that was found without a look-up has its project's name from its nodes."""
-    names = (text(row.get("projectName")) for row in rows)
-    return replace(run, project_name=run.project_name or next(filter(None, names), None))
+    names = Counter(filter(None, (text(row.get("projectName")) for row in rows)))
+    most_common = max(sorted(names), key=names.__getitem__, default=None)  # one odd row renames no others
+    return replace(run, project_name=run.project_name or most_common)
 
 
 def _explained(error: NotFoundError, selection: Selection, tried: Sequence[Run], read_lists: Read) -> Sequence[Run]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 # One object of a list, as the API sends it.
@@ -31,6 +31,13 @@ def integer(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None
+
+
+def shortened(names: Iterable[str], most: int = 10) -> str:
+    """Return the first names as one text, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return ", ".join(listed[:most]) + more
 
 
 def readable(text: str, redact: Callable[[str], str] = str) -> str:

@@ -20,7 +20,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     WaitError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node, nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, text
 
 _MOST_NAMED = 10
@@ -62,7 +62,7 @@ def wait(
     """
     end = clock() + patience.timeout
     told = None
-    awaited: dict[tuple[str, str], RunState] = {}
+    watch = _Watch(patience.nodes)
     while True:
         over = clock() >= end  # this reading is the last
         try:
@@ -72,15 +72,9 @@ def wait(
                 raise
             progress = f"{error} Still waiting."
         else:
-            states = {(found.run.project_id, found.run.name): RunState(found, patience.nodes) for found in runs}
-            for gone in sorted(awaited.keys() - states.keys()):
-                awaited.pop(gone).check_missing([found.run for found in runs], status_of)
-            unready = [state for state in states.values() if not state.satisfied]
+            unready = watch.look(runs, status_of)
             if runs and not unready:
                 return runs
-            for state in unready:
-                state.check_hope(status_of)
-            awaited.update(states)
             progress = "; ".join(map(str, unready)) or "no run fits yet"
             if over:
                 raise WaitError(
@@ -98,6 +92,34 @@ def are_ready(runs: Sequence[RunRows], patience: Patience) -> bool:
     return bool(runs) and all(RunState(found, patience.nodes).satisfied for found in runs)
 
 
+class _Watch:
+    """Remembers the runs that are waited for, from one reading to the next: one that drops out is not forgotten."""
+
+    def __init__(self, wanted: int | None) -> None:
+        self._wanted = wanted
+        self._seen: set[tuple[str, str]] = set()
+        self._unready: dict[tuple[str, str], RunState] = {}
+
+    def look(self, runs: Sequence[RunRows], status_of: Callable[[Run], str | None]) -> list[RunState]:
+        """Return the runs that are not ready yet, those that are missing by now among them.
+
+        :raises WaitError: one of them will not become ready
+        """
+        states = {(found.run.project_id, found.run.name): RunState(found, self._wanted) for found in runs}
+        begun = [found.run for found in runs if (found.run.project_id, found.run.name) not in self._seen]
+        missing = {
+            key: state for key, state in self._unready.items() if key not in states and not state.is_replaced_by_one_of(begun)
+        }
+        for state in missing.values():
+            state.check_missing(status_of)
+        unready = {key: state for key, state in states.items() if not state.satisfied}
+        for state in unready.values():
+            state.check_hope(status_of)
+        self._seen |= states.keys()
+        self._unready = unready | missing
+        return list(self._unready.values())
+
+
 class RunState:
     """How far one run is."""
 
@@ -106,6 +128,7 @@ class RunState:
         self._nodes = nodes_of_run(found.rows, found.run)
         self._ready = sum(node.ready for node in self._nodes)
         self._needed = wanted or max(1, len(self._nodes))
+        self._is_missing = False
         self.satisfied = self._ready >= self._needed
 
     def check_hope(self, status_of: Callable[[Run], str | None]) -> None:
@@ -117,24 +140,31 @@ class RunState:
         if exited and len(self._nodes) - len(exited) < self._needed:
             ended = ", ".join(f"{_which(node)} (exit code {node.exit_code})" for node in exited[:_MOST_NAMED])
             raise WaitError(f"{self._title}: will not become ready: {ended} ended. Look at its log in the console.")
-        self._check_status(self._run.status or status_of(self._run))
-
-    def check_missing(self, chosen: Sequence[Run], status_of: Callable[[Run], str | None]) -> None:
-        """Refuse to go on as if nothing were, when this run is no longer among the chosen ones since it is completed.
-
-        A newer run of its project takes its place: that is how ``latest`` goes on.
-
-        :raises WaitError: with the run
-        """
-        mine = self._run
-        if not any(run.project_id == mine.project_id and run.number > mine.number for run in chosen):
-            self._check_status(status_of(mine))
-
-    def _check_status(self, status: str | None) -> None:
+        status = self._run.status or status_of(self._run)
         if status == COMPLETED:
-            raise WaitError(f"{self._title}: will not become ready: the run is completed ({COMPLETED}). Choose another run.")
+            raise self._ended(status)
+
+    def is_replaced_by_one_of(self, begun: Sequence[Run]) -> bool:
+        """Say whether a newer run of this project has begun, which takes its place: that is how ``latest`` goes on."""
+        return any(run.project_id == self._run.project_id and run.number > self._run.number for run in begun)
+
+    def check_missing(self, status_of: Callable[[Run], str | None]) -> None:
+        """Refuse to wait for a run that is no longer among the chosen ones, since it has ended in whatever way.
+
+        :raises WaitError: with its status
+        """
+        self._is_missing = True
+        status = status_of(self._run)
+        if status not in (None, IN_PROGRESS):
+            raise self._ended(status)
+
+    def _ended(self, status: str | None) -> WaitError:
+        how = f"is completed ({COMPLETED})" if status == COMPLETED else f"has ended ({readable(status or '')})"
+        return WaitError(f"{self._title}: will not become ready: the run {how}. Choose another run.")
 
     def __str__(self) -> str:
+        if self._is_missing:
+            return f"{self._title}: no longer listed"
         if not self._nodes:
             return f"{self._title}: no nodes yet"
         unready = (node for node in self._nodes if not node.ready)

@@ -19,8 +19,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Nam
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._layout import (
     GROUP_BY,
     Host,
+    Known,
     Layout,
     lay_out,
+    meanings,
     safe_group,
     safe_name,
 )
@@ -43,7 +45,7 @@ def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **change
 def laid_out(
     *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
 ) -> Layout:
-    return lay_out(hosts, group_by, known or {}, strict=strict)
+    return lay_out(hosts, group_by, Known(dict(known or {}), {}), strict=strict)
 
 
 def names(*hosts: Host) -> list[str]:
@@ -203,6 +205,30 @@ def test_a_node_that_two_sources_bring_bears_one_name() -> None:
     known = {placed.name: placed.node.id for placed in laid_out(*twice).hosts}
     layout = laid_out(*twice, known=known)
     assert {placed.name: placed.node.id for placed in layout.hosts} == known
+
+
+def test_a_node_keeps_the_name_that_another_source_gave_it_where_others_want_it_too() -> None:
+    layout = laid_out(host("n0", rank=0), host("n1", rank=0), known={"bert-2-0": "n0"})
+    assert {placed.node.id: placed.name for placed in layout.hosts} == {"n0": "bert-2-0", "n1": "bert-2-0-n1"}
+
+
+@pytest.mark.parametrize(("project_id", "run_name", "is_shared"), [("id0", "2", True), ("id1", "2", False)])
+def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not_shared(
+    project_id: str, run_name: str, is_shared: bool
+) -> None:
+    names = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", "nsml_ready"]
+    known = Known({}, meanings(names, project_id, run_name))
+    layout = lay_out([host()], GROUP_BY, known, strict=False)
+    assert ("nsml_project_bert" in layout.groups) is is_shared
+    assert ("nsml_run_bert_2" in layout.groups) is is_shared
+    assert "nsml_state_running" in layout.groups
+    assert bool(layout.warnings) is not is_shared
+
+
+def test_a_warning_of_many_names_is_short() -> None:
+    (warning,) = laid_out(*(host(f"n{number}", rank=number // 2) for number in range(100))).warnings
+    assert " and 40 more." in warning
+    assert len(warning) < 400
 
 
 def test_names_that_are_free_are_no_warning() -> None:

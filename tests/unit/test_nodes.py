@@ -635,6 +635,29 @@ def test_no_value_as_the_key_of_a_group_costs_the_other_nodes(tmp_path: Path, va
     assert all(re.fullmatch(r"\w+", name) for name in loaded.manager.groups)
 
 
+@pytest.mark.parametrize("more", ["", "filters: [nsml_rank >= 0]\n", "strict: true\n"])
+def test_the_parent_of_a_keyed_group_comes_from_the_same_host(tmp_path: Path, more: str) -> None:
+    serve_nodes([row(nodeId=str(rank), rank=rank, kind=f"k{rank}", zone=f"z{rank}") for rank in range(3)])
+    text = "keyed_groups: [{key: nsml_kind, prefix: t, parent_group: \"{{ 'in_' ~ nsml_zone }}\"}]\n"
+
+    loaded = load(tmp_path, SMALLEST + more + text)
+
+    for rank in range(3):
+        assert [group.name for group in loaded.manager.groups[f"in_z{rank}"].child_groups] == [f"t_k{rank}"]
+
+
+@pytest.mark.parametrize("option", ["compose: {x: EXPRESSION}", "filters: [EXPRESSION]", "hostnames: [EXPRESSION]"])
+@pytest.mark.parametrize(("expression", "value"), [("'a' is match(nsml_odd)", "("), ("(nsml_odd | from_yaml) == 'a'", "{[}:")])
+def test_a_value_that_an_expression_stumbles_over_costs_no_other_node(
+    tmp_path: Path, option: str, expression: str, value: str
+) -> None:
+    serve_nodes([row(nodeId="odd", odd=value), row(nodeId="b", rank=1, odd="a")])
+
+    loaded = load(tmp_path, f"{SMALLEST}{option}\n".replace("EXPRESSION", f'"{expression}"'))
+
+    assert any(host.vars["nsml_node_id"] == "b" for host in loaded.manager.hosts.values())
+
+
 def test_groups_and_keyed_groups_see_what_was_composed(tmp_path: Path) -> None:
     serve_nodes(rows(2))
     text = "compose: {half: nsml_rank % 2}\ngroups: {odd: half | int == 1}\nkeyed_groups: [{key: half, prefix: half}]\n"
@@ -753,6 +776,49 @@ def test_nodes_of_two_sources_that_would_bear_one_name_are_two_hosts(tmp_path: P
     assert loaded.variables("project-2-1")["nsml_node_id"] == "node1"
     assert loaded.variables("project-2-1-other")["nsml_node_id"] == "other"
     assert "not free for one node alone: 'project-2-1'." in loaded.printed
+
+
+@pytest.mark.parametrize("prefix", ["nsml_", "b_"])
+def test_nodes_of_two_projects_of_one_name_share_neither_host_nor_group(tmp_path: Path, prefix: str) -> None:
+    second = PROJECT_ID[::-1]
+    serve_nodes(rows(1))
+    serve_nodes([row(nodeId="other", projectId=second)], project=second)
+    (tmp_path / "a.nsml.yml").write_text(SMALLEST.replace("run: 2", "run: [2]"))
+    (tmp_path / "b.nsml.yml").write_text(SMALLEST.replace(PROJECT_ID, second) + f"hostvars_prefix: {prefix}\n")
+
+    loaded = load_sources([str(tmp_path)])
+
+    assert loaded.names == ["project-2-0", "project-2-0-other"]
+    assert loaded.members("nsml_project_project") == loaded.members("nsml_run_project_2") == ["project-2-0"]
+    assert loaded.members("nsml_state_running") == loaded.names
+
+
+def test_a_source_that_is_read_twice_doubles_nothing(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+    (tmp_path / "a.nsml.yml").write_text(SMALLEST)
+    (tmp_path / "b.nsml.yml").write_text(SMALLEST)
+    (tmp_path / "c.ini").write_text("[nsml_ready]\nproject-2-0\n")
+
+    loaded = load_sources([str(tmp_path)])
+
+    assert "not free" not in loaded.printed
+    for group in loaded.manager.groups.values():
+        assert len(group.hosts) == len({host.name for host in group.hosts})
+    assert [host.name for host in loaded.manager.groups["nsml_ready"].hosts] == ["project-2-0", "project-2-1"]
+
+
+def test_a_group_that_the_user_puts_below_nsml_is_put_there_by_ansibles_rules(tmp_path: Path) -> None:
+    serve_nodes([row(rank=0)])
+    text = "keyed_groups:\n" + "".join(
+        f"  - {{key: \"'{group}'\", separator: '', parent_group: {parent}}}\n"
+        for group, parent in (("mine", "team"), ("team", "nsml"))
+    )
+
+    loaded = load(tmp_path, SMALLEST + text, before="[mine]\nh1\n")
+
+    assert "nsml" in [group.name for group in loaded.manager.hosts["h1"].groups]
+    depths = {name: loaded.manager.groups[name].depth for name in ("nsml", "team", "mine")}
+    assert depths == {"nsml": 1, "team": 2, "mine": 3}
 
 
 def test_a_host_of_two_sources_says_that_it_came_from_the_first(tmp_path: Path) -> None:

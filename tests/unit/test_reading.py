@@ -123,7 +123,13 @@ def test_no_run_in_progress_is_no_failure_and_reads_no_nodes() -> None:
 
 
 def test_the_name_of_a_project_given_by_id_comes_from_its_nodes() -> None:
-    for names, title in (([None, 5, "bert"], "5"), (["", None, "bert"], "bert"), ([None], BERT), ([["x"]], BERT)):
+    for names, title in (
+        (["7", "bert", "bert"], "bert"),
+        ([None, 5], "5"),
+        (["", None, "bert"], "bert"),
+        ([None], BERT),
+        ([["x"]], BERT),
+    ):
         rows = [row for name in names for row in nodes("n", project_name=name)]
         (found,) = read_runs(FakeApi({path(BERT, "2"): rows}), BERT, "2")
         assert found.run.project_title == title

@@ -194,6 +194,33 @@ def test_an_active_run_that_completes_while_it_is_waited_for_is_an_error_at_once
     assert [asked.name for asked in service.asked] == ["2"]
 
 
+def test_a_newer_run_that_was_waited_for_too_takes_no_place() -> None:
+    service = Service([[run(PENDING), run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+
+
+def test_a_run_that_ends_in_a_way_that_nobody_knows_is_an_error_with_its_status() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status="RUN_STATE_FAILED")
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: will not become ready: the run has ended \(RUN_STATE_FAILED\)"):
+        service.wait()
+
+
+def test_a_run_whose_status_cannot_be_asked_is_not_forgotten() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status=None)
+    with pytest.raises(_errors.WaitError, match=r"in vain: bert run 2: no longer listed\."):
+        service.wait(timeout=20)
+    assert len(service.asked) > 2
+
+
+def test_a_run_that_was_ready_may_end_while_others_are_waited_for() -> None:
+    service = Service(
+        [[run(RUNNING), run(PENDING, name="1")], [run(PENDING, name="1")], [run(RUNNING, name="1")]], status=COMPLETED
+    )
+    service.status = None
+    assert service.wait() == [run(RUNNING, name="1")]
+
+
 def test_a_run_that_is_out_of_sight_for_a_moment_is_waited_for() -> None:
     service = Service([[run(PENDING)], [], [run(RUNNING)]], status=IN_PROGRESS)
     assert service.wait() == [run(RUNNING)]
