@@ -214,10 +214,8 @@ def test_a_run_whose_status_cannot_be_asked_is_not_forgotten() -> None:
 
 
 def test_a_run_that_was_ready_may_end_while_others_are_waited_for() -> None:
-    service = Service(
-        [[run(RUNNING), run(PENDING, name="1")], [run(PENDING, name="1")], [run(RUNNING, name="1")]], status=COMPLETED
-    )
-    service.status = None
+    pending, ready = run(PENDING, name="1"), run(RUNNING, name="1")
+    service = Service([[run(RUNNING), pending], [pending], [ready]], status=COMPLETED)
     assert service.wait() == [run(RUNNING, name="1")]
 
 
