@@ -542,7 +542,7 @@ def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
             hosts[name] = Host(name)
             hosts[name].vars = variables | of_source
         for variable, value in draft.composed.get(name, {}).items():
-            if type(value) in UNMARKED:
+            if value.__class__ in UNMARKED:
                 hosts[name].vars[variable] = value
             else:
                 inventory.set_variable(name, variable, value)
