@@ -563,7 +563,7 @@ def fill_groups(inventory: InventoryData, draft: Draft) -> None:
                 groups[name].add_host(host)
     for child, parents in draft.parents.items():
         for parent in parents:
-            if child in new & draft.own and parent == _layout.ALL:  # whose hosts are all in it
+            if parent == _layout.ALL and child in new and child in draft.own:  # whose hosts are all in it
                 groups[parent].child_groups.append(groups[child])
                 groups[child].parent_groups.append(groups[parent])
                 groups[child].depth = groups[parent].depth + 1
