@@ -296,6 +296,15 @@ def test_a_forced_refresh_reads_again_and_stores(place: Place) -> None:
     assert (len(listed["nsml"]["hosts"]), requests) == (4, 0)
 
 
+def test_no_run_in_progress_is_said_from_the_cache_too(place: Place) -> None:
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])]) as simulator:
+        workplace = place(simulator, f"project: {PROJECT_ID}\n" + CACHED)
+        for _time in range(2):
+            done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+            assert "no run is active, so there are no hosts" in done.stderr
+        assert len(simulator.requests) == RUNS
+
+
 def test_a_failed_reading_is_never_stored(place: Place, tmp_path: Path) -> None:
     with Simulator(world()) as simulator:
         place(simulator, "project: bert\nrun: [2, 77]\n" + CACHED).refused()
