@@ -9,27 +9,56 @@ The standard pool is of no use here: the interpreter waits for its threads when 
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+# A Ctrl-C that comes just before a wait begins is noticed only when that wait is over: none is longer than this, in seconds.
+_WAIT = 0.2
 
-def start(function: Callable[[], Result], name: str) -> Future[Result]:
-    """Run the function on a thread of its own and return its future."""
-    future: Future[Result] = Future()
 
-    def run() -> None:
+class Task(Generic[Result]):
+    """A call under way on a thread of its own, begun when this is made.
+
+    The waiting is for a queue written in C: a Ctrl-C can break in between the steps of a Condition, which then fails.
+    """
+
+    def __init__(self, function: Callable[[], Result], name: str) -> None:
+        self._function = function
+        self._error: BaseException | None = None
+        self._ended: SimpleQueue[None] = SimpleQueue()
+        _begin(threading.Thread(target=self._run, name=name, daemon=True))
+
+    def _run(self) -> None:
         try:
-            future.set_result(function())
-        except BaseException as error:  # noqa: BLE001  not handled here: handed to whoever asks for the result
-            future.set_exception(error)
+            self._value = self._function()
+        except BaseException as error:  # noqa: BLE001  not handled here: raised to whoever asks for the result
+            self._error = error
+        self._ended.put(None)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future
+    def result(self, seconds: float = math.inf) -> Result:
+        """Wait for the call to end and return its result, or raise its error; to be asked once.
+
+        :param seconds: how long to wait
+        :raises TimeoutError: it did not end within that time, and is left alone
+        """
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self._ended.get(timeout=max(0, min(_WAIT, end - time.monotonic())))
+                break
+            except Empty:
+                if time.monotonic() >= end:
+                    raise TimeoutError from None
+        if self._error:
+            raise self._error
+        return self._value
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
@@ -40,25 +69,35 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], work
     """
     if workers == 1 or len(items) <= 1:
         return [function(item) for item in items]
-    futures: list[Future[Result]] = [Future() for _item in items]
-    waiting = iter(zip(items, futures))
+    numbers = iter(range(len(items)))
     lock = threading.Lock()
-    failed = threading.Event()
+    results: dict[int, Result] = {}
+    errors: dict[int, BaseException] = {}
 
     def work() -> None:
-        while not failed.is_set():
+        while not errors:
             with lock:
-                pair = next(waiting, None)
-            if pair is None:
+                number = next(numbers, None)
+            if number is None:
                 return
-            item, future = pair
             try:
-                future.set_result(function(item))
-            except BaseException as error:  # noqa: BLE001  not handled here: raised below, with the result
-                future.set_exception(error)
-                failed.set()
+                results[number] = function(items[number])
+            except BaseException as error:  # noqa: BLE001  not handled here: raised below
+                errors[number] = error
 
-    threads = [start(work, f"nsml-{number}") for number in range(min(workers, len(items)))]
-    for thread in threads:
-        thread.result()
-    return [future.result() for future in futures]
+    tasks = [Task(work, f"nsml-{number}") for number in range(min(workers, len(items)))]
+    for task in tasks:
+        task.result()
+    if errors:
+        raise errors[min(errors)]
+    return [results[number] for number in range(len(items))]
+
+
+def _begin(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:
+        # A Ctrl-C that breaks in between the steps of the Condition that start() waits for.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise

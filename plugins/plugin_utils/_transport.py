@@ -17,12 +17,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils import _threads
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     CertificateError,
     ConfigurationError,
@@ -41,6 +39,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._faults import (
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._json import parse_json
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import SignatureV2
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import Task
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._url import check_url
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
@@ -183,8 +182,8 @@ class Transport:
             with self._count:
                 self.requests_made += 1
             try:
-                return _threads.start(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
-            except FutureTimeout:
+                return Task(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
+            except TimeoutError:
                 pass  # said below, without the exception that the thread may still come to
         if seconds < self._timeout:
             problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
@@ -198,10 +197,10 @@ class Transport:
             with self._send(self._target(request), seconds) as response:
                 body = self._body(response, request)
         except requests.exceptions.Timeout:
-            raise FutureTimeout from None
+            raise TimeoutError from None
         except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
             if isinstance(_root_cause(error), ReadTimeoutError):  # what requests takes for a broken connection in a body
-                raise FutureTimeout from None
+                raise TimeoutError from None
             raise self._connection_error(error, request) from None
         text = body.decode("utf-8-sig", "replace")
         if response.status_code != 200:

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import _thread
+import os
+import sys
 import threading
 import time
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side, start
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import Task, _begin, side_by_side
 
 
 class Failure(Exception):
@@ -84,10 +87,42 @@ def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) 
 
 
 def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
-    assert start(lambda: threading.current_thread().daemon, "x").result(5) is True
+    assert Task(lambda: threading.current_thread().daemon, "x").result(5) is True
 
     def fail() -> None:
         raise Failure
 
     with pytest.raises(Failure):
-        start(fail, "x").result(5)
+        Task(fail, "x").result(5)
+
+
+def test_ctrl_c_is_noticed_though_it_came_before_the_wait() -> None:
+    done = threading.Event()
+
+    def press() -> None:
+        seen: list[int] = []
+        while len(seen) < 100 or seen[0] != seen[-1]:  # until the main thread waits
+            seen = [*seen[-99:], sys._current_frames()[main].f_lasti]
+            os.sched_yield()
+        _thread.interrupt_main()  # as a signal does, but wakes nobody
+        done.wait(5)
+
+    main = threading.get_ident()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Task(press, "x").result(5)
+    done.set()
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("pressed", [True, False])
+def test_ctrl_c_while_a_thread_begins_is_ctrl_c_and_another_fault_is_not(pressed: bool) -> None:
+    class Broken(threading.Thread):
+        def start(self) -> None:
+            try:
+                raise KeyboardInterrupt if pressed else Failure
+            finally:
+                raise RuntimeError("release unlocked lock")  # what a Condition makes of it
+
+    with pytest.raises(KeyboardInterrupt if pressed else RuntimeError):
+        _begin(Broken())

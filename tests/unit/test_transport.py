@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime, timezone
 from email.utils import formatdate
 from pathlib import Path
@@ -433,7 +432,7 @@ def test_the_timeout_bounds_a_server_that_sends(clock: Clock, slow: Callable[[so
 
 @pytest.mark.parametrize("slow", ["nothing", "half a head", "half a body"])
 def test_a_socket_that_times_out_before_its_thread_is_given_up_is_the_same_fault(clock: Clock, slow: str) -> None:
-    with Server(SLOW[slow]) as server, pytest.raises(FutureTimeout):
+    with Server(SLOW[slow]) as server, pytest.raises(TimeoutError):
         transport(server.url, clock)._exchange(REQUEST, 0.1)
 
 
