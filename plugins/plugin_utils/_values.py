@@ -45,9 +45,11 @@ def readable(text: str, redact: Callable[[str], str] = str) -> str:
 
     :param redact: takes the secrets out of a text
     """
-    from html import unescape  # which has a large table, for a text that is hardly ever needed
-
     # Before each cut, so that no part of a secret is left, and after entities are resolved, which may hide one.
-    text = unescape(re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS]))
+    text = re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS])
+    if "&" in text:
+        from html import unescape  # which has a large table, for a text that is hardly ever met
+
+        text = unescape(text)
     text = redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
     return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}..."
