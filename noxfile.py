@@ -30,9 +30,6 @@ CORES = {
 # A look ahead, at a release candidate. Its pylint is not ready for collections.
 AHEAD = {"2.22": ("3.13",)}
 
-# These walk through whole stories, and tell of Ansible rather than of Python: once on each core will do.
-LONG = ("test_awx", "test_benchmark", "test_examples*", "test_guide", "test_many_nodes")
-
 OLDEST, *_between, NEWEST = CORES
 TESTED = {**CORES, **AHEAD}
 MATRIX = [nox.param(python, core, id=f"{core}-{python}") for core, pythons in TESTED.items() for python in pythons]
@@ -58,10 +55,9 @@ nox.options.default_venv_backend = "uv|virtualenv"
 @nox.session
 @nox.parametrize("python,core", MATRIX)
 def tests(session: nox.Session, core: str) -> None:
-    """The suite, less what is long on all but a core's newest Python; after -- come pytest's own arguments."""
+    """The suite; after -- come pytest's own arguments."""
     session.install(ansible_core(core), *TEST_TOOLS)
-    whole = core == OLDEST or session.python == TESTED[core][-1]
-    session.run("pytest", *([] if whole else [f"--ignore-glob=*/{name}.py" for name in LONG]), *session.posargs)
+    session.run("pytest", *session.posargs)
 
 
 @nox.session

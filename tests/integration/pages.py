@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The code blocks of a page of documentation, in their order, so that tests can run them."""
+"""The code blocks of README and of the pages of documentation, in their order, so that tests can run them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = REPOSITORY / "docs" / "docsite" / "rst"
+README = (REPOSITORY / "README.md").read_text()
 
 _TITLE = re.compile(r"^(\S.*)\n([=\-~^])\2+$", re.MULTILINE)
 _BLOCK = re.compile(
@@ -38,6 +39,12 @@ class Block:
     def commands(self) -> list[str]:
         """The commands of a console block, as they are typed; one may go on on further lines."""
         return [command.strip() for command in self.text.removeprefix("$ ").split("\n$ ")]
+
+
+def readme_blocks(language: str) -> list[str]:
+    """Return README's code blocks in a language."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(text) for _indent, text in found]
 
 
 def blocks(name: str) -> list[Block]:

@@ -8,34 +8,24 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, REPOSITORY
+from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, README, REPOSITORY, readme_blocks
 from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
-
-README = (REPOSITORY / "README.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    """Return the README's code blocks in a language."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(text) for _indent, text in found]
 
 
 def commands() -> list[str]:
     """Return the commands of the README's console blocks."""
-    return [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines() if line]
+    return [line.removeprefix("$ ") for block in readme_blocks("console") for line in block.splitlines() if line]
 
 
 def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
-    inventory, login = blocks("yaml")[:2]
+    inventory, login = readme_blocks("yaml")[:2]
     with Simulator(demonstration(), ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
         workplace.write("bert.nsml.yml", inventory)
@@ -67,7 +57,7 @@ def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> N
     world[0].runs[0].status = RUN_IN_PROGRESS
     with Simulator(world, ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
-        workplace.write("test.nsml.yml", blocks("yaml")[number])
+        workplace.write("test.nsml.yml", readme_blocks("yaml")[number])
         listed = workplace.listed()
         requests = len(simulator.requests)
         workplace.listed()
@@ -78,7 +68,7 @@ def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> N
 
 
 def test_no_example_is_left_out() -> None:
-    assert len(blocks("yaml")) == 5
+    assert len(readme_blocks("yaml")) == 5
     tools = {
         ".",
         ".venv/bin/python",
@@ -93,30 +83,20 @@ def test_no_example_is_left_out() -> None:
     assert {line.split()[0] for line in commands()} <= tools
 
 
-def test_the_demonstration_prints_what_readme_shows() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.simulator.demo"], cwd=REPOSITORY, text=True, capture_output=True, timeout=300, check=True
-    )
-    printed = set(done.stdout.splitlines())
-    (shown,) = blocks("text")
-    for line in shown.splitlines():
-        assert line.strip() == "..." or line in printed
-
-
 def test_the_settings_that_readme_names_are_read_by_the_plugin(tmp_path: Path) -> None:
     exported = {name for command in commands() for name in re.findall(r"export (N\w+)=", command)}
     assert exported
     with Simulator(demonstration()) as simulator:
         environment = {name: simulator.environment[name] for name in (*exported, "NCLOUD_NSML_API_URL")}
         workplace = Workplace(tmp_path, environment)
-        workplace.write("test.nsml.yml", blocks("yaml")[0])
+        workplace.write("test.nsml.yml", readme_blocks("yaml")[0])
         assert len(workplace.listed()["nsml"]["hosts"]) == 4
 
 
 def test_the_settings_for_stopping_stop_and_show_one_message(tmp_path: Path) -> None:
     exported = [command.removeprefix("export ") for command in commands() if command.startswith("export ANSIBLE")]
     workplace = Workplace(tmp_path, dict(setting.split("=") for setting in exported))
-    workplace.write("bert.nsml.yml", blocks("yaml")[0])
+    workplace.write("bert.nsml.yml", readme_blocks("yaml")[0])
     done = workplace.run("ansible-inventory", "-i", "bert.nsml.yml", "--list", check=False)
     assert done.returncode == 1
     assert "No access_key was found" in " ".join(done.stderr.split())

@@ -7,10 +7,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,8 +15,6 @@ from ansible_collections.navercloud.nsml.tests.integration.commands import PROJE
 from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on
 from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, TERMINAL, started
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 PLAY = """\
     - hosts: nsml_ready
@@ -71,20 +65,3 @@ def test_a_play_runs_on_three_real_sshd_behind_one_address(tmp_path: Path) -> No
         done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "play.yml", "-e", f"marker={tmp_path / 'marker'}")
     assert [path.read_text() for path in sorted(tmp_path.glob("marker-*"))] == [f"rank {rank} of 3\n" for rank in range(3)]
     assert done.stdout.count("failed=0") == 3
-
-
-def test_the_demonstration_shows_all_it_promises_and_leaves_nothing() -> None:
-    command = [sys.executable, "-m", "tests.simulator.demo"]
-    # pytest's own directories are too deep for a control socket.
-    with tempfile.TemporaryDirectory() as scratch:
-        environment = {**os.environ, "TMPDIR": scratch}
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert list(Path(scratch).iterdir()) == []
-    for shown in ("--graph", "|--@nsml_state_pending:", "--host bert-2-0", '"nsml_world_size": 4', "ansible.builtin.ping"):
-        assert shown in done.stdout
-    assert done.stdout.count('"ping": "pong"') == 4
-    assert "waiting for rank 3 (NODE_STATE_PENDING)" in done.stderr
-    assert done.stdout.count("| CHANGED | rc=0 >>") == 8
-    for rank in range(4):
-        assert f"\nrank {rank} of 4\n" in done.stdout
