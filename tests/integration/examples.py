@@ -50,7 +50,7 @@ def copied(name: str, home: Path, servers: Sequence[Server], simulator: Simulato
             "HOME": str(home),
             "ANSIBLE_PYTHON_INTERPRETER": f"{servers[0].home}/python",
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
-            "ANSIBLE_SSH_ARGS": f"-F {shlex.quote(str(ssh / 'config'))} -o ControlMaster=auto -o ControlPersist=1s",
+            "ANSIBLE_SSH_ARGS": f"-F {shlex.quote(str(ssh / 'config'))} -o ControlMaster=auto -o ControlPersist=10s",
             "ANSIBLE_SSH_USETTY": TERMINAL,
         },
     )

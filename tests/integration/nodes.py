@@ -34,6 +34,7 @@ AuthorizedKeysFile "{login}.pub"
 PidFile none
 StrictModes no
 UsePAM no
+KexAlgorithms curve25519-sha256
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password

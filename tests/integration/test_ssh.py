@@ -56,7 +56,7 @@ def test_a_play_runs_on_three_real_sshd_behind_one_address(tmp_path: Path) -> No
                 "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
                 "ANSIBLE_REMOTE_USER": getpass.getuser(),
                 "ANSIBLE_SSH_USETTY": TERMINAL,
-                "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=1s -o IdentitiesOnly=yes "
+                "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=10s -o IdentitiesOnly=yes "
                 f"-o UserKnownHostsFile={known_hosts}",
             },
         )
