@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -57,7 +58,7 @@ def fleet_of(nodes: int) -> Fleet:
 
 def all_cases(make: Inventories) -> list[Case]:
     """Return the rows that can be measured here: those of other clouds only where their plugins are installed."""
-    rooms = [against_script, against_empty, of_growth, of_network, of_requests, against_peers]
+    rooms = [against_script, against_empty, of_start, of_growth, of_network, of_requests, against_peers]
     if marks_strings():
         rooms.append(of_marking)
     return [case for room in rooms for case in room(make)]
@@ -84,6 +85,21 @@ def against_empty(make: Inventories) -> list[Case]:
     return [
         Case("`ansible all --list-hosts`, 1,000 nodes, warm cache / an empty inventory", lambda: prepare(1_000), 1.20),
         Case("`ansible all --list-hosts`, 10,000 nodes, warm cache / an empty inventory", lambda: prepare(10_000), 2.2),
+    ]
+
+
+def of_start(make: Inventories) -> list[Case]:
+    """Return what is paid before the first node is read."""
+
+    def listing() -> tuple[Command, Command]:
+        return list_all(make.ours(fleet_of(1))), list_all(make.empty())
+
+    def requests() -> tuple[Command, Command]:
+        return Command((sys.executable, "-c", "import requests")), Command((sys.executable, "-c", ""))
+
+    return [
+        Case("`ansible-inventory --list`, 1 node / an empty inventory", listing, None),
+        Case("Python that loads requests / Python that loads nothing", requests, None),
     ]
 
 

@@ -62,7 +62,7 @@ def _line(row: Row) -> str:
         f"{row.value:.3g}{unit}",
         f"{row.against:.3g}{unit}" if paired else "",
         f"{row.ratio:.2f}" if paired else "",
-        f"{row.lowest:.2f} to {row.highest:.2f}" if paired else "",
+        f"{row.lowest:.2f} to {row.highest:.2f}" if paired and row.lowest < row.highest else "",
         "" if row.bound is None else f"{row.bound:.2f}" if paired else f"{row.bound:.3g}{unit}",
         {None: "", True: "yes", False: "**no**"}[row.met],
         f"{row.memory:.0f}" + (f" / {row.memory_against:.0f}" if row.memory_against else ""),
