@@ -15,11 +15,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import IN_PROGRESS, Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, shortened, text
 
 _DELETED = ("DELETING", "DELETED")
-
-_MOST_NAMED = 10
 
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
@@ -155,5 +153,4 @@ def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:
         return f"{title}: none."
     named = [(readable(name), said) for name, said in known]
     nearest = sorted(named, key=lambda pair: -difflib.SequenceMatcher(None, wanted, pair[0]).ratio())
-    more = f", and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-    return f"{title}: {', '.join(f'{name} {said}' for name, said in nearest[:_MOST_NAMED])}{more}."
+    return f"{title}: {shortened(f'{name} {said}' for name, said in nearest)}."

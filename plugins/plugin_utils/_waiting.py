@@ -21,9 +21,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import Node, nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import COMPLETED, IN_PROGRESS, Run, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, text
-
-_MOST_NAMED = 10
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
 
 # Faults that do not pass while one waits.
 _LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenied, QuotaError)
@@ -138,7 +136,7 @@ class RunState:
         """
         exited = [node for node in self._nodes if not node.ready and node.exit_code is not None and node.exit_code >= 0]
         if exited and len(self._nodes) - len(exited) < self._needed:
-            ended = ", ".join(f"{_which(node)} (exit code {node.exit_code})" for node in exited[:_MOST_NAMED])
+            ended = shortened(f"{_which(node)} (exit code {node.exit_code})" for node in exited)
             raise WaitError(f"{self._title}: will not become ready: {ended} ended. Look at its log in the console.")
         status = self._run.status or status_of(self._run)
         if status == COMPLETED:
@@ -169,9 +167,7 @@ class RunState:
             return f"{self._title}: no nodes yet"
         unready = (node for node in self._nodes if not node.ready)
         waiting = sorted(unready, key=lambda node: (node.rank is None, node.rank or 0, node.id))
-        named = ", ".join(f"{_which(node)} ({_state(node)})" for node in waiting[:_MOST_NAMED])
-        more = f" and {len(waiting) - _MOST_NAMED} more" if len(waiting) > _MOST_NAMED else ""
-        missing = f", waiting for {named}{more}" if waiting else ""
+        missing = f", waiting for {shortened(f'{_which(node)} ({_state(node)})' for node in waiting)}" if waiting else ""
         return f"{self._title}: {self._ready} of {self._needed} nodes ready{missing}"
 
     @property
