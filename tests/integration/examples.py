@@ -23,6 +23,12 @@ from ansible_collections.navercloud.nsml.tests.simulator import Node, Project, R
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 
+def commands(name: str) -> list[list[str]]:
+    """Return the commands that an example's README tells to run, each split into its words."""
+    found = re.findall(r"^    (ansible-playbook [^#\n]+)", (EXAMPLES / name / "README.md").read_text(), re.MULTILINE)
+    return [shlex.split(command) for command in found]
+
+
 def bert_on(servers: Sequence[Server]) -> list[Project]:
     """Return a project with one run, whose nodes are these servers in the order of their ranks."""
     nodes = [Node(rank=rank, host=ADDRESS, port=server.port) for rank, server in enumerate(servers)]

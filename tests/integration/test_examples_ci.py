@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,34 +15,29 @@ import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, copied, set_variables
-from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.integration.examples import commands, copied, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server
 from ansible_collections.navercloud.nsml.tests.simulator import RUN_COMPLETED, Simulator
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
+
+(SMOKE,) = commands("ci")
 
 HAS_GPUS = "#!/bin/sh\necho 'GPU 0: NVIDIA A100'\n"
 HAS_NONE = "#!/bin/sh\necho 'No devices were found'; exit 6\n"
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    with started(tmp_path / "nodes", 2) as servers:
-        for server in servers:
-            give_nvidia_smi(server, HAS_GPUS)
-        yield servers
+def servers(servers: list[Server]) -> list[Server]:
+    for server in servers:
+        give_nvidia_smi(server, HAS_GPUS)
+    return servers
 
 
 def give_nvidia_smi(server: Server, text: str) -> None:
     command = server.commands / "nvidia-smi"
     command.write_text(text)
     command.chmod(0o755)
-
-
-@pytest.fixture
-def simulator(servers: list[Server]) -> Iterator[Simulator]:
-    with Simulator(bert_on(servers)) as simulator:
-        yield simulator
 
 
 @pytest.fixture
@@ -65,6 +60,7 @@ def steps(place: Workplace) -> list[dict[str, Any]]:
 def smoke(place: Workplace) -> tuple[int, str]:
     """Run the step as GitHub does; return its exit code and all that it printed, on one line."""
     (script,) = [step["run"] for step in steps(place) if step.get("name") == "Smoke test"]
+    assert shlex.join(SMOKE) in script
     done = place.run("bash", "-e", "-c", script, check=False)
     printed = done.stdout + done.stderr
     assert place.environment["NCLOUD_SECRET_ACCESS_KEY"] not in printed or not place.environment["NCLOUD_SECRET_ACCESS_KEY"]

@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, copied, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, commands, copied, set_variables
 from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, started
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Project, Run, Simulator
+
+(OVERVIEW,) = commands("many_sources")
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
@@ -61,7 +63,7 @@ def test_groups_reach_across_all_files(place: Workplace) -> None:
 
 
 def test_the_playbook_shows_hosts_of_all_files_and_the_nodes_can_be_reached(place: Workplace, servers: list[Server]) -> None:
-    printed = place.run("ansible-playbook", "overview.yml").stdout
+    printed = place.run(*OVERVIEW).stdout
     assert sorted(re.findall(r'"msg": "(\S+) at (\S+): ', printed)) == [
         ("bert-2-0", ADDRESS),
         ("gpt-7-0", ADDRESS),
@@ -73,7 +75,7 @@ def test_the_playbook_shows_hosts_of_all_files_and_the_nodes_can_be_reached(plac
 
 def test_one_file_that_cannot_be_read_stops_all(place: Workplace, simulator: Simulator) -> None:
     simulator.projects.pop()
-    done = place.run("ansible-playbook", "overview.yml", check=False)
+    done = place.run(*OVERVIEW, check=False)
     assert done.returncode != 0
     assert "There is no project 'gpt' that these keys can see" in " ".join(done.stderr.split())
     assert "PLAY" not in done.stdout

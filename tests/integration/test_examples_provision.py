@@ -25,13 +25,19 @@ from ansible.module_utils.facts.system.pkg_mgr import PKG_MGRS
 
 from ansible_collections.navercloud.nsml.tests.integration import package_manager
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, changed, copied, recap, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import (
+    changed,
+    commands,
+    copied,
+    recap,
+    set_variables,
+)
 from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, started
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, NODE_RUNNING, Simulator
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
-PROVISION = ("ansible-playbook", "provision.yml")
+PROVISION, RANK_0, OTHERS, GROW = commands("provision")
 
 
 @pytest.fixture
@@ -46,12 +52,6 @@ def servers(running: list[Server]) -> list[Server]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
     with started(tmp_path_factory.mktemp("nodes"), 2) as servers:
         yield servers
-
-
-@pytest.fixture
-def simulator(servers: list[Server]) -> Iterator[Simulator]:
-    with Simulator(bert_on(servers)) as simulator:
-        yield simulator
 
 
 @pytest.fixture
@@ -95,17 +95,17 @@ UNTOUCHED: tuple[list[str], None] = ([], None)
 def test_a_check_changes_nothing_limits_choose_nodes_and_what_is_done_is_not_done_again(
     place: Workplace, servers: list[Server]
 ) -> None:
-    foreseen = place.run(*PROVISION, "--check", "--limit", "nsml_rank_0").stdout
+    foreseen = place.run(*RANK_0, "--check").stdout
     assert changed(foreseen) == {"bert-2-0": 4}
     assert not data(servers[0]).exists()
     assert [state(server) for server in servers] == [UNTOUCHED] * 2
-    others = place.run(*PROVISION, "--limit", "nsml_ready:!nsml_rank_0").stdout
+    others = place.run(*OTHERS).stdout
     assert changed(others) == {"bert-2-1": 4}
     assert [state(server) for server in servers] == [UNTOUCHED, DONE[1]]
     both = place.run(*PROVISION).stdout
     assert changed(both) == {"bert-2-0": 4, "bert-2-1": 0}
     assert [state(server) for server in servers] == DONE
-    again = place.run(*PROVISION, "--limit", "nsml_rank_0", "--skip-tags", "packages").stdout
+    again = place.run(*RANK_0, "--skip-tags", "packages").stdout
     assert changed(again) == {"bert-2-0": 0}
     # Rank 0 is through before another node is told anything.
     told = both[both.index("Write the environment file") :]
@@ -138,7 +138,7 @@ def test_nodes_that_come_later_are_provisioned_after_a_refresh(
             late.state = NODE_RUNNING
 
     simulator.before_answer = let_it_run
-    printed = place.run("ansible-playbook", "grow.yml", "--skip-tags", "packages").stdout
+    printed = place.run(*GROW, "--skip-tags", "packages").stdout
     assert changed(printed) == {"localhost": 0, "bert-2-0": 3, "bert-2-1": 3}
     before, _title, after = printed.partition("PLAY [See which nodes have come]")
     assert "[bert-2-1]" not in before

@@ -7,32 +7,19 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, changed, copied, recap
-from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, recap
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
-REFRESH = ("ansible-playbook", "ssh_config.yml")
+(REFRESH,) = commands("ssh_config")
 CHANGED_KEY = "REMOTE HOST IDENTIFICATION HAS CHANGED"
-
-
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    with started(tmp_path / "nodes", 2) as servers:
-        yield servers
-
-
-@pytest.fixture
-def simulator(servers: list[Server]) -> Iterator[Simulator]:
-    with Simulator(bert_on(servers)) as simulator:
-        yield simulator
 
 
 @pytest.fixture

@@ -10,20 +10,19 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration import torchrun
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, changed, copied, recap, set_variables
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, free_port, started
+from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, recap, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, free_port
 from ansible_collections.navercloud.nsml.tests.simulator import Simulator, processes_with_home
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
-TRAIN = ("ansible-playbook", "train.yml")
+TRAIN, SECOND = commands("train")
 
 TRAINS = "print('trained')\n"
 HANGS = "import time\nprint('training', flush=True)\ntime.sleep(600)\n"
@@ -31,28 +30,26 @@ FAILS = "import sys\nsys.exit(3)\n"
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[list[Server]]:
-    with started(tmp_path / "nodes", 2) as servers:
-        for server in servers:
-            command = server.commands / "torchrun"
-            command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(torchrun.__file__)} "$@"\n')
-            command.chmod(0o755)
-        yield servers
+def servers(servers: list[Server]) -> list[Server]:
+    for server in servers:
+        command = server.commands / "torchrun"
+        command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(torchrun.__file__)} "$@"\n')
+        command.chmod(0o755)
+    return servers
 
 
 @pytest.fixture
-def place(tmp_path: Path, servers: list[Server]) -> Iterator[Workplace]:
-    with Simulator(bert_on(servers)) as simulator:
-        workplace = copied("train", tmp_path, servers, simulator)
-        home = f"{servers[0].directory.parent}/node-{{{{ nsml_rank }}}}/home"
-        set_variables(
-            workplace.directory / "group_vars" / "nsml.yml",
-            job_directory=f"{home}/a job",
-            train_script=f"{home}/train.py",
-            master_port=free_port(),
-            look_seconds=1,
-        )
-        yield workplace
+def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workplace:
+    workplace = copied("train", tmp_path, servers, simulator)
+    home = f"{servers[0].directory.parent}/node-{{{{ nsml_rank }}}}/home"
+    set_variables(
+        workplace.directory / "group_vars" / "nsml.yml",
+        job_directory=f"{home}/a job",
+        train_script=f"{home}/train.py",
+        master_port=free_port(),
+        look_seconds=1,
+    )
+    return workplace
 
 
 def give(servers: list[Server], *scripts: str) -> None:
@@ -61,8 +58,8 @@ def give(servers: list[Server], *scripts: str) -> None:
         (server.home / "train.py").write_text(script)
 
 
-def collected(place: Workplace, name: str) -> list[str]:
-    return [(place.directory / "logs" / "first" / f"bert-2-{rank}" / name).read_text() for rank in range(2)]
+def collected(place: Workplace, name: str, job: str = "first") -> list[str]:
+    return [(place.directory / "logs" / job / f"bert-2-{rank}" / name).read_text() for rank in range(2)]
 
 
 def running(servers: list[Server]) -> list[int]:
@@ -84,14 +81,14 @@ def test_all_ranks_meet_at_rank_0_and_a_further_run_starts_nothing(place: Workpl
 
 def test_one_rank_that_fails_stops_the_job_everywhere(place: Workplace, servers: list[Server]) -> None:
     give(servers, HANGS, FAILS)
-    done = place.run(*TRAIN, check=False)
+    done = place.run(*SECOND, check=False)
     assert done.returncode == 2
     assert [counts["failed"] for counts in recap(done.stdout).values()] == [1, 1]
-    assert collected(place, "exit_code") == ["143\n", "3\n"]
-    assert "training" in collected(place, "log")[0]
+    assert collected(place, "exit_code", "second") == ["143\n", "3\n"]
+    assert "training" in collected(place, "log", "second")[0]
     told = " ".join(done.stdout.split())
     for rank, code in enumerate((143, 3)):
-        log = place.directory / "logs" / "first" / f"bert-2-{rank}" / "log"
+        log = place.directory / "logs" / "second" / f"bert-2-{rank}" / "log"
         assert f"Exit code {code}, see {log}. The first to fail was bert-2-1." in told
     assert running(servers) == []
 
