@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
@@ -46,10 +47,10 @@ def dump(snapshot: Snapshot, key: str) -> str:
     return json.dumps({"key": key, "read_at": snapshot.read_at, "runs": runs})
 
 
-def load(value: object, key: str) -> Snapshot | None:
+def load(value: Any, key: str) -> Snapshot | None:
     """Return what :func:`dump` wrote for this key, or None for anything else: a cache that is damaged is no more than a miss."""
     try:
-        content = json.loads(value) if isinstance(value, str) else {}
+        content = json.loads(value)
         if content["key"] != key:
             return None
         runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]

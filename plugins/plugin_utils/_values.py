@@ -14,6 +14,7 @@ from typing import Any
 Row = Mapping[str, Any]
 
 _MAX_WORDS = 300
+_MOST_NAMED = 10
 
 
 def text(value: object) -> str | None:
@@ -33,11 +34,11 @@ def integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None
 
 
-def shortened(names: Iterable[str], most: int = 10) -> str:
+def shortened(names: Iterable[str]) -> str:
     """Return the first names as one text, and how many more there are."""
     listed = list(names)
-    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more
+    more = f" and {len(listed) - _MOST_NAMED:,} more" if len(listed) > _MOST_NAMED else ""
+    return ", ".join(listed[:_MOST_NAMED]) + more
 
 
 def readable(text: str, redact: Callable[[str], str] = str) -> str:

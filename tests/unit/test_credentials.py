@@ -15,7 +15,12 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials, Given, resolve
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import (
+    Credentials,
+    Given,
+    resolve,
+    resolve_access_key,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 
 API_KEY = "api-key-of-the-gateway"
@@ -57,6 +62,8 @@ def refused(warnings: list[str], profile: str | None = None) -> str:
 def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) -> None:
     configure.write_bytes(b"\xff malformed")
     assert read(warnings, "access", "secret", profile="none") == ("access", "secret")
+    assert resolve(Given("access", "secret", API_KEY), warn=warnings.append) == Credentials("access", "secret", API_KEY)
+    assert resolve_access_key(Given("access", profile="none"), warn=warnings.append) == "access"
     assert warnings == []
 
 
@@ -72,6 +79,7 @@ def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) 
         (PLAIN.replace("=", "=a=b=="), None, ("a=b==fileAccess", "a=b==fileSecret")),
         (PLAIN.replace("=", "=a:b#c;"), None, ("a:b#c;fileAccess", "a:b#c;fileSecret")),
         (PLAIN.replace("ncloud_", "NCLOUD_"), None, ("fileAccess", "fileSecret")),
+        (PLAIN.replace("\n", "\n\n  "), None, ("fileAccess", "fileSecret")),
         (PROFILES, None, ("fileAccess", "fileSecret")),
         (PROFILES, "work", ("workAccess", "workSecret")),
         (PLAIN + PROFILES.partition("fileSecret\n")[2], "work", ("workAccess", "workSecret")),
@@ -82,6 +90,7 @@ def test_both_shapes_of_the_file_are_read(
 ) -> None:
     configure.write_text(text, encoding="utf-8", newline="")
     assert read(warnings, profile=profile) == expected
+    assert resolve_access_key(Given(profile=profile), warn=warnings.append) == expected[0]
     assert warnings == []
 
 
@@ -122,6 +131,19 @@ def test_a_missing_credential_names_all_that_was_tried(name: str, said: list[str
     assert text.startswith(f"No {name} was found")
     assert all(part in text for part in said)
     assert ("configure" in text) == (name != "api_key")
+
+
+def test_a_missing_api_key_is_not_looked_for_in_the_file() -> None:
+    with pytest.raises(ConfigurationError, match=r"in the environment variables \w+, \w+\. Set one of them\.$"):
+        resolve(Given("access", "secret"), warn=print)
+
+
+@pytest.mark.parametrize(
+    ("access_key", "words"), [(None, "^No access_key was found.*~/.ncloud"), ("a b", "^The access_key holds")]
+)
+def test_an_access_key_alone_is_checked_likewise(access_key: str | None, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        resolve_access_key(Given(access_key), warn=print)
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "api_key"])
@@ -166,6 +188,11 @@ def test_a_file_that_is_no_file_of_keys_is_refused_at_once(
     assert refused(warnings).startswith(f"Cannot read {configure}: it is no regular file, or larger than 1 MiB.")
 
 
+def test_a_file_that_cannot_be_read_is_an_error_that_says_why(warnings: list[str]) -> None:
+    Path("~/.ncloud").expanduser().touch()
+    assert re.fullmatch(r"Cannot read .*/configure: Not a directory\. Check its owner and mode\.", refused(warnings))
+
+
 def test_a_profile_that_the_file_lacks_is_an_error_with_those_it_has(warnings: list[str], configure: Path) -> None:
     configure.write_text(PROFILES)
     assert refused(warnings, "home") == f"{configure} has no profile 'home'. It has: DEFAULT, work, half."
@@ -186,7 +213,10 @@ def test_a_file_that_others_can_open_is_warned_about_once(warnings: list[str], c
     configure.write_text(PLAIN)
     configure.chmod(mode)
     assert read(warnings) == ("fileAccess", "fileSecret")
-    assert warnings == [f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"]
+    told = f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"
+    assert warnings == [told]
+    assert resolve_access_key(Given(), warn=warnings.append) == "fileAccess"
+    assert warnings == [told, told]
 
 
 def test_no_repr_shows_a_credential() -> None:
@@ -201,12 +231,16 @@ def test_redact_finds_a_secret_in_every_usual_form(secret: str) -> None:
     urlsafe = base64.urlsafe_b64encode(secret.encode()).decode()
     escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
     for form in (secret, quote(secret), quote(secret, safe=""), encoded, encoded.rstrip("="), urlsafe, escaped):
-        assert form not in redact(f"before {form} after")
-        assert redact(f"before {form} after").startswith("before ***")
-        assert redact(f"before {form.swapcase()} after").startswith("before ***")
+        assert re.fullmatch(r"before \*\*\*=* after", redact(f"before {form} after"))
+        assert re.fullmatch(r"before \*\*\*=* after", redact(f"before {form.swapcase()} after"))
     assert redact(f"before {secret.encode().hex()} after") == "before *** after"
     for before in ("", "a", "ab", "abc"):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             longer = encode(f"{before}{secret}z".encode()).decode()
             assert re.search(r"\*\*\*.{0,6}$", redact(longer)), longer
     assert redact("before another-secret after theAccessKey") == "before *** after theAccessKey"
+
+
+def test_what_is_too_short_to_be_told_from_other_words_is_left_in() -> None:
+    assert Credentials("theAccessKey", "seconds", "project").redact("a project, 2 seconds") == "a project, 2 seconds"
+    assert Credentials("theAccessKey", "seconds", "projects").redact("projects, 2 seconds") == "***, 2 seconds"

@@ -29,6 +29,8 @@ def test_a_draft_holds_the_layout_in_its_order() -> None:
     assert list(drafted.members) == GROUPS
     assert list(drafted.members["nsml"]) == list(drafted.members["nsml_ready"]) == ["bert-2-0", "bert-2-1"]
     assert drafted.parents == {group: {"nsml": None} for group in GROUPS[1:]}
+    assert list(drafted.own) == GROUPS[1:]
+    assert drafted.composed == {}
 
 
 def test_what_is_added_twice_is_there_once() -> None:
@@ -38,8 +40,10 @@ def test_what_is_added_twice_is_there_once() -> None:
         drafted.add_host("bert-2-1", "web")
         drafted.add_child("web", "bert-2-0")
         drafted.add_child("web", "nsml_rank_0")
+        drafted.add_child("nsml_ready", "web")
     assert list(drafted.members["web"]) == ["bert-2-1", "bert-2-0"]
     assert drafted.parents["nsml_rank_0"] == {"nsml": None, "web": None}
+    assert drafted.parents["web"] == {"nsml_ready": None}
 
 
 def test_group_names_are_those_of_each_host_sorted() -> None:
@@ -51,6 +55,7 @@ def test_group_names_are_those_of_each_host_sorted() -> None:
     [
         ({"nsml_ready"}, {}, "at once: nsml_ready"),
         (set(), {"bert-2-0": []}, "at once: bert-2-0"),
+        ({"nsml_ready"}, {"bert-2-0": []}, r"at once: bert-2-0, nsml_ready\."),
         (set(), {"nsml": ["mine"], "mine": ["nsml_ready"]}, "hold each other: mine, nsml, nsml_ready"),
         (set(), {"all": ["nsml"]}, "hold each other: all, nsml"),
     ],

@@ -40,3 +40,10 @@ def test_the_text_of_every_request_error_says_what_where_how_and_what_to_do(kind
     assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it."
     error.note = "Tried 2 times."
     assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it. Tried 2 times."
+
+
+def test_a_status_error_keeps_what_decides_on_another_try() -> None:
+    error = StatusError("the nodes", "GET /x", "it broke.", "Mend it.", status=429, code="300", retry_after=2.5)
+    assert (error.status, error.code, error.retry_after) == (429, "300", 2.5)
+    error = StatusError("the nodes", "GET /x", "it broke.", "Mend it.", status=500)
+    assert (error.status, error.code, error.retry_after) == (500, "", None)

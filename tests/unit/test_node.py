@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -172,6 +174,11 @@ def test_a_port_outside_1_to_65535_is_not_used(sent: Any) -> None:
     assert "ansible_port" not in of(sshPort=sent)
 
 
+@pytest.mark.parametrize(("sent", "exit_code"), [(-1, -1), (0, 0), ("137", 137), (None, None), ("killed", None)])
+def test_an_exit_code_is_a_number_or_none(sent: Any, exit_code: int | None) -> None:
+    assert node(exitCode=sent).exit_code == exit_code
+
+
 @pytest.mark.parametrize("field", [name for name in FIELDS if name != "nodeId"])
 @pytest.mark.parametrize(
     "value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"]
@@ -277,6 +284,15 @@ def test_what_is_nested_too_deep_is_cut_off_and_the_rest_kept() -> None:
 
     assert "(nested too deep)" in json.dumps(made["nsml_labels"])
     assert made["nsml_other"] == [[["x"]]]
+
+
+@pytest.mark.parametrize("around", [lambda inner: [inner], lambda inner: {"next": inner}])
+def test_twenty_levels_are_kept(around: Callable[[Any], Any]) -> None:
+    kept = reduce(lambda inner, _level: around(inner), range(20), "bottom")
+    cut = reduce(lambda inner, _level: around(inner), range(20), "(nested too deep)")
+
+    assert of(labels=kept)["nsml_labels"] == kept
+    assert of(labels=around(kept))["nsml_labels"] == cut
 
 
 @pytest.mark.parametrize(

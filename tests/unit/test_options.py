@@ -18,6 +18,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
 
 KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
 DEFAULTS: dict[str, Any] = {
@@ -66,6 +67,9 @@ def test_a_project_left_empty_is_every_project(project: str | None, chosen: str 
         ("timeout", math.nan),
         ("timeout", math.inf),
         ("deadline", -1.0),
+        ("wait_timeout", -1),
+        ("wait_interval", 0.0),
+        ("wait_nodes", 0),
         ("hostvars_prefix", "a-b"),
         ("states", [1]),
         ("states", [None]),
@@ -83,6 +87,16 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_options_name(name: str, v
 @pytest.mark.parametrize(("name", "value"), [("page_size", 1), ("concurrency", 1), ("retries", 0), ("timeout", 0.1)])
 def test_the_least_value_is_taken(name: str, value: Any) -> None:
     assert getattr(check(**{name: value}), name) == value
+
+
+def test_what_needs_no_change_is_handed_on_as_it_is() -> None:
+    made = check(api_url="https://x.example", hostvars_prefix="x_", strict=True)
+    assert (made.api_url, made.hostvars_prefix, made.strict) == ("https://x.example", "x_", True)
+
+
+@pytest.mark.parametrize("wait_nodes", [None, 1, 8])
+def test_the_options_of_waiting_are_its_patience(wait_nodes: int | None) -> None:
+    assert check(wait_timeout=600, wait_interval=2.5, wait_nodes=wait_nodes).patience == Patience(600, 2.5, wait_nodes)
 
 
 def test_states_mean_the_same_with_and_without_the_services_prefix() -> None:
@@ -126,3 +140,17 @@ def test_a_truth_is_taken(value: object) -> None:
 def test_what_is_no_truth_never_switches_a_guard_off(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"validate_certs is .* true or false"):
         _options.check_given({"validate_certs": value}, KNOWN)
+
+
+@pytest.mark.parametrize("kind", ["bool", "boolean"])
+def test_both_names_of_the_type_are_known(kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^leading_separator is 'treu'"):
+        _options.check_given({"leading_separator": "treu"}, {"leading_separator": {"type": kind}})
+
+
+@pytest.mark.parametrize("name", ["access_key", "secret_key", "api_key"])
+@pytest.mark.parametrize("value", [["theSecretItself"], {"key": "theSecretItself"}])
+def test_a_key_that_is_no_text_is_refused_unseen(name: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} is a list or a mapping") as caught:
+        _options.check_keys({name: value})
+    assert "theSecretItself" not in str(caught.value)

@@ -19,7 +19,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._snapshot import Snapshot
 
 URL, ACCESS_KEY = "https://api.example/nsml/v1", "accessKey000"
-SNAPSHOT = Snapshot([RunRows(Run("p1", "2", "bert", "RUN_STATE_IN_PROGRESS"), [{"nodeId": "a", "rank": 0, "odd": [{}]}])], 12.5)
+SNAPSHOT = Snapshot(
+    [
+        RunRows(Run("p1", "2", "bert", "RUN_STATE_IN_PROGRESS"), [{"nodeId": "a", "rank": 0, "odd": [{}]}]),
+        RunRows(Run("p1", "3"), []),
+    ],
+    12.5,
+)
 
 
 KEY = "navercloud_nsml_0"

@@ -72,6 +72,7 @@ def test_plain_http_to_loopback_is_taken_and_slashes_at_the_end_are_not(host: st
 
 
 @pytest.mark.parametrize("host", ["[::1]elsewhere.example", "elsewhere.example[::1]", "[::1%elsewhere]"])
-def test_brackets_never_make_another_machine_loopback(host: str) -> None:
-    with pytest.raises(ConfigurationError):
-        check_url(f"http://{host}/v1")
+def test_brackets_never_hide_another_machine(host: str) -> None:
+    for scheme in ("http", "https"):
+        with pytest.raises(ConfigurationError):
+            check_url(f"{scheme}://{host}/v1")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, shortened, text
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -74,6 +74,19 @@ def test_every_value_is_survived(value: object) -> None:
 
     assert number is None or (isinstance(number, int) and not isinstance(number, bool) and abs(number) < 10**18)
     assert text(value) is None or text(value) in (value, str(value))
+
+
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [
+        (0, ""),
+        (2, "n0, n1"),
+        (10, "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9"),
+        (1011, "n0, n1, n2, n3, n4, n5, n6, n7, n8, n9 and 1,001 more"),
+    ],
+)
+def test_ten_names_are_listed_and_the_others_counted(count: int, line: str) -> None:
+    assert shortened(f"n{number}" for number in range(count)) == line
 
 
 @pytest.mark.parametrize(
