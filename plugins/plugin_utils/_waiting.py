@@ -153,11 +153,11 @@ class RunState:
         """
         self._is_missing = True
         status = status_of(self._run)
-        if status not in (None, IN_PROGRESS):
+        if status and status != IN_PROGRESS:
             raise self._ended(status)
 
-    def _ended(self, status: str | None) -> WaitError:
-        how = f"is completed ({COMPLETED})" if status == COMPLETED else f"has ended ({readable(status or '')})"
+    def _ended(self, status: str) -> WaitError:
+        how = f"is completed ({COMPLETED})" if status == COMPLETED else f"has ended ({readable(status)})"
         return WaitError(f"{self._title}: will not become ready: the run {how}. Choose another run.")
 
     def __str__(self) -> str:

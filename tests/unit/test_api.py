@@ -27,6 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Request, Transport
 
 NODES = nodes_of("p1", "2", "bert")
+DEADLINE = Deadline(60)
 PATIENCE = 5.0  # for threads that wait for each other; only a failing test takes so long
 
 Answer = Callable[[Request], Any]
@@ -41,6 +42,7 @@ class FakeTransport:
         self.lasting: list[Collection[int]] = []
 
     def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
+        assert deadline is DEADLINE
         self.asked.append((request.path, request.query.get("page", -1)))
         self.lasting.append(lasting)
         return self._answer(request)
@@ -51,7 +53,7 @@ class FakeTransport:
 
 def read(answer: Answer, *endpoints: Endpoint, page_size: int = 10, concurrency: int = 4) -> list[list[Any]]:
     transport = FakeTransport(answer)
-    return api(transport, page_size, concurrency).read(endpoints or [NODES], Deadline(60))
+    return api(transport, page_size, concurrency).read(endpoints or [NODES], DEADLINE)
 
 
 def api(transport: FakeTransport, page_size: int = 10, concurrency: int = 4) -> Api:
@@ -150,7 +152,7 @@ def test_lists_of_different_lengths_are_read_whole() -> None:
 
 def test_no_lists_cost_no_request() -> None:
     transport = FakeTransport(lambda _request: pytest.fail("asked"))
-    assert api(transport).read([], Deadline(60)) == []
+    assert api(transport).read([], DEADLINE) == []
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_a_body_of_another_shape_is_an_error_that_says_what_is_missing(body: Any
 @pytest.mark.parametrize("count", [5, "5", 5.0])
 def test_a_count_of_another_type_counts(count: Any) -> None:
     transport = FakeTransport(lambda _request: {"nodes": nodes(5), "totalCount": count})
-    assert api(transport).read([NODES], Deadline(60)) == [nodes(5)]
+    assert api(transport).read([NODES], DEADLINE) == [nodes(5)]
     assert len(transport.asked) == 1
 
 
@@ -218,6 +220,7 @@ def test_a_count_that_never_agrees_is_an_error_that_says_what_was_seen() -> None
         read(lambda request: {**page_of(nodes(5), request), "totalCount": 6})
     assert "the nodes of run 2 of project bert: GET /nsml/v1/projects/p1/runs/2/nodes" in str(error.value)
     assert "5 rows on 3 pages, totalCount 6" in str(error.value)
+    assert error.value.advice.startswith("Try again")
 
 
 @pytest.mark.parametrize("status", [400, 404, 406, 500])
@@ -229,7 +232,7 @@ def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: in
         return {"projects": rows if request.query["page"] == 1 else [], "totalCount": len(rows)}
 
     transport = FakeTransport(answer)
-    assert api(transport).read([PROJECTS], Deadline(60)) == [rows]
+    assert api(transport).read([PROJECTS], DEADLINE) == [rows]
     # A 500 may be a passing fault: it must come twice.
     assert [page for _path, page in transport.asked] == [1, 0] * (2 if status == 500 else 1)
     assert transport.lasting == [() if page else (500,) for _path, page in transport.asked]
@@ -256,7 +259,7 @@ def test_a_refused_page_after_the_last_is_the_end(status: int) -> None:
 def test_a_refused_page_1_is_an_error(status: int) -> None:
     with pytest.raises(StatusError) as error:
         read(fails_at(1, status, nodes(5)))
-    assert error.value.status == status
+    assert (error.value.what, error.value.status) == ("the nodes of run 2 of project bert", status)
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 502, 503, 504])
@@ -297,7 +300,7 @@ def test_the_size_asked_for_is_sent_with_each_page() -> None:
 )
 def test_the_status_of_a_run_is_told_where_the_service_tells_it(body: Any, status: str | None) -> None:
     transport = FakeTransport(lambda _request: body)
-    assert api(transport).status(Run("p1", "2"), Deadline(60)) == status
+    assert api(transport).status(Run("p1", "2"), DEADLINE) == status
     assert transport.asked == [("/projects/p1/runs/2", -1)]
 
 
@@ -305,7 +308,7 @@ def test_the_status_of_a_run_that_cannot_be_read_is_unknown() -> None:
     def answer(request: Request) -> Any:
         raise RequestError(request.what, request.path, "the connection failed.", "")
 
-    assert api(FakeTransport(answer)).status(Run("p1", "2"), Deadline(60)) is None
+    assert api(FakeTransport(answer)).status(Run("p1", "2"), DEADLINE) is None
 
 
 HOSTILE = "\x1b[31mred\x07\n" + "x" * 10_000

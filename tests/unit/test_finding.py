@@ -114,6 +114,10 @@ def test_latest_is_the_highest_number_and_not_the_last_text() -> None:
     assert find(BERT, "latest", lists=Lists(runs=rows)) == [(BERT, "10")]
 
 
+def test_latest_is_rather_run_0_than_a_name_that_is_no_number() -> None:
+    assert find(BERT, "latest", lists=Lists(runs=[run_row(BERT, "bert", name) for name in ("0", "zz")])) == [(BERT, "0")]
+
+
 def test_latest_among_names_that_are_no_numbers_does_not_depend_on_the_order() -> None:
     rows = [run_row(BERT, "bert", name) for name in ("a", "c", "b")]
     results = {find(BERT, "latest", lists=Lists(runs=order))[0] for order in itertools.permutations(rows)}
@@ -181,6 +185,11 @@ def test_the_order_of_the_list_of_projects_does_not_change_the_error() -> None:
     assert len({error_of("zz", "2", lists=Lists(order)) for order in itertools.permutations(PROJECT_ROWS)}) == 1
 
 
+def test_a_project_without_a_name_is_listed_by_its_id() -> None:
+    text = error_of("bert", "2", lists=Lists([project_row("p1", None)]))
+    assert text.endswith("Those that they can see: (no name) (p1).")
+
+
 def test_keys_that_see_no_project_are_told_so() -> None:
     assert error_of("bert", "2", lists=Lists([])).endswith("Those that they can see: none.")
 
@@ -194,6 +203,7 @@ def test_an_unknown_run_is_an_error_that_lists_the_runs_with_their_states_the_ne
 
 def test_a_misspelt_keyword_is_recognised() -> None:
     assert "There is no run 'lastest' in project bert. Did you mean latest? The runs are: " in error_of("bert", "lastest", "all")
+    assert error_of("bert", "allest", "all").count("Did you mean") == 1
     assert "Did you mean" not in error_of("bert", "77", "all")
 
 
@@ -209,6 +219,8 @@ def test_many_runs_are_cut_to_the_nearest() -> None:
     text = error_of(BERT, "latest", "1099x", lists=lists)
     assert "The runs are: 1099 (no status)" in text
     assert text.endswith("and 90 more.")
+    lists = Lists(runs=[run_row(BERT, "bert", str(number), None) for number in range(10)])
+    assert "more" not in error_of(BERT, "latest", "77", lists=lists)
 
 
 def test_explain_reads_both_lists_at_once_and_finds_what_an_id_like_name_means() -> None:

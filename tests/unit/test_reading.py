@@ -125,6 +125,7 @@ def test_no_run_in_progress_is_no_failure_and_reads_no_nodes() -> None:
 def test_the_name_of_a_project_given_by_id_comes_from_its_nodes() -> None:
     for names, title in (
         (["7", "bert", "bert"], "bert"),
+        (["x", "bert", "bert"], "bert"),
         ([None, 5], "5"),
         (["", None, "bert"], "bert"),
         ([None], BERT),
@@ -174,6 +175,14 @@ def test_a_404_for_a_run_that_is_listed_is_the_error_itself() -> None:
     with pytest.raises(NotFoundError):
         read_runs(api, BERT, "2")
     assert api.asked == [[path(BERT, "2")], [PROJECTS.path, RUNS.path]]
+
+
+def test_an_error_names_the_project_as_the_user_does() -> None:
+    api = bert()
+    del api.lists[path(BERT, "2")]
+    with pytest.raises(NotFoundError) as error:
+        read_runs(api, "bert", "2")
+    assert error.value.what == "the nodes of run 2 of project bert"
 
 
 def test_a_run_that_ends_and_goes_while_it_is_read_is_left_out() -> None:

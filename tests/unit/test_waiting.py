@@ -102,6 +102,46 @@ def test_the_second_reading_is_enough(steps: list[list[RunRows]], nodes: int | N
     assert service.readings == 2
 
 
+def test_each_run_that_is_not_ready_is_told_of() -> None:
+    service = Service([[run(), run(RUNNING, name="3"), run(name="4")], [run(RUNNING)]], status=IN_PROGRESS)
+    with pytest.raises(_errors.WaitError):
+        service.wait(timeout=1, nodes=2)
+    assert service.told[0] == "bert run 2: no nodes yet; bert run 3: 1 of 2 nodes ready; bert run 4: no nodes yet"
+
+
+def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_ids() -> None:
+    rows: list[Mapping[str, Any]] = [{"nodeId": "c"}, {"nodeId": "b", "rank": 0, "state": PENDING}, {"nodeId": "a", "rank": 1}]
+    service = Service([[RunRows(Run("p1", "2", "bert", IN_PROGRESS), rows)], [run(RUNNING)]])
+    service.wait()
+    assert service.told == [
+        "bert run 2: 0 of 3 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (no state), node c (no state)"
+    ]
+
+
+def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> None:
+    service = Service([[run(PENDING)], [run(RUNNING)]])
+    times, slept = iter([0.0, 0.0, 7.0, 7.0]), list[float]()
+    _waiting.wait(
+        service.read, service.status_of, Patience(6, 5.0, None), tell=print, clock=lambda: next(times), sleep=slept.append
+    )
+    assert slept == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("runs", "nodes", "ready"),
+    [
+        ([], None, False),
+        ([run()], None, False),
+        ([run(RUNNING)], None, True),
+        ([run(RUNNING, PENDING)], None, False),
+        ([run(RUNNING, PENDING)], 1, True),
+        ([run(RUNNING), run(PENDING, name="3")], None, False),
+    ],
+)
+def test_what_is_ready_leaves_nothing_to_wait_for(runs: list[RunRows], nodes: int | None, ready: bool) -> None:
+    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes)) is ready
+
+
 def test_time_over_names_who_is_missing_and_in_what_state() -> None:
     service = Service([[run(RUNNING, PENDING)]])
     with pytest.raises(_errors.WaitError) as caught:
@@ -121,6 +161,8 @@ def test_an_interval_longer_than_the_waiting_does_not_cut_it_short() -> None:
 def test_many_missing_nodes_are_named_only_in_part() -> None:
     with pytest.raises(_errors.WaitError, match=r"rank 9 .* and 90 more"):
         Service([[run(*[PENDING] * 100)]]).wait(timeout=1)
+    with pytest.raises(_errors.WaitError, match=r"rank 9 \(NODE_STATE_PENDING\)\."):
+        Service([[run(*[PENDING] * 10)]]).wait(timeout=1)
 
 
 def test_nothing_chosen_until_the_end_is_an_error() -> None:
@@ -133,6 +175,8 @@ def test_a_node_that_has_exited_is_an_error_at_once() -> None:
     with pytest.raises(_errors.WaitError, match=r"bert run 2: .*rank 1 \(exit code 1\) ended"):
         service.wait()
     assert service.now == 1000.0
+    with pytest.raises(_errors.WaitError, match=r": rank 0 \(exit code 0\), rank 1 \(exit code 0\) ended"):
+        Service([[run(FAILED, FAILED, exitCode=0)]]).wait()
 
 
 def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
@@ -196,6 +240,19 @@ def test_an_active_run_that_completes_while_it_is_waited_for_is_an_error_at_once
 
 def test_a_newer_run_that_was_waited_for_too_takes_no_place() -> None:
     service = Service([[run(PENDING), run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+
+
+@pytest.mark.parametrize(("name", "other"), [("2", "1"), ("x", "y")])
+def test_only_a_newer_run_takes_the_place_of_another(name: str, other: str) -> None:
+    service = Service([[run(PENDING, name=name)], [run(RUNNING, name=other)]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=rf"bert run {name}: .*completed"):
+        service.wait()
+
+
+def test_a_newer_run_that_comes_back_into_sight_has_not_just_begun() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="3")], [run(PENDING)], [run(RUNNING, name="3")]], status=COMPLETED)
     with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
         service.wait()
 
