@@ -73,7 +73,7 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
     """
     try:
         content = json.loads(body)
-        body = json.dumps(content, ensure_ascii=False).replace("\\/", "/")  # an escape could hide a secret
+        body = json.dumps(content, ensure_ascii=False)  # an escape could hide a secret
         error = content["error"]
         parts = [error.get(name) for name in ("errorCode", "message", "details")]
         return Fault(*("" if part is None else readable(str(part), redact) for part in parts))

@@ -39,6 +39,7 @@ def answered(status: int, kind: type[_errors.StatusError] | None = None, wait: f
         ('{"error": {}}', Fault()),
         ('{"error": "words"}', Fault(message='{"error": "words"}')),
         ('{"message": "words"}', Fault(message='{"message": "words"}')),
+        ('{"message": "\\uc5c6\\uc74c"}', Fault(message='{"message": "없음"}')),
         ("[1]", Fault(message="[1]")),
         ("null", Fault(message="null")),
         ("<html><h1>Bad\n Gateway</h1></html>", Fault(message="Bad Gateway")),
@@ -149,6 +150,12 @@ def test_the_skew_comes_from_the_date_header(zone: str) -> None:
     assert _faults.clock_skew(date, NOW - 900) == -300
 
 
+def test_a_date_header_of_another_zone_means_the_same_moment() -> None:
+    date = "Wed, 15 Nov 2023 07:03:20 +0900"
+    assert _faults.clock_skew(date, NOW) == 600
+    assert _faults.retry_after(date, NOW - 690) == 90
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -196,6 +203,12 @@ def test_jitter_shortens_a_pause_by_up_to_half(jitter: float, part: float) -> No
 @pytest.mark.parametrize("wait", [0.0, 3.0, 3600.0])
 def test_a_retry_after_stands_for_the_pause(wait: float) -> None:
     assert _faults.pause_before(answered(503, wait=wait), 4, 0.3) == wait
+
+
+@pytest.mark.parametrize("body", ["<p>secret-word</p>", '["secret\\u002dword"]', '{"error": {"message": "secret-word"}}'])
+def test_an_error_body_of_any_shape_is_redacted(body: str) -> None:
+    message = _faults.read_fault(body, lambda text: text.replace("secret-word", "***")).message
+    assert message.strip('["]') == "***"
 
 
 def test_an_error_body_is_redacted_after_its_escapes_are_resolved() -> None:

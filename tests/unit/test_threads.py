@@ -87,7 +87,8 @@ def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) 
 
 
 def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
-    assert Task(lambda: threading.current_thread().daemon, "x").result(5) is True
+    thread = Task(threading.current_thread, "x").result(5)
+    assert (thread.name, thread.daemon) == ("x", True)
 
     def fail() -> None:
         raise Failure
