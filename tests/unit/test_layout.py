@@ -225,6 +225,13 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
     assert bool(layout.warnings) is not is_shared
 
 
+def test_a_group_keeps_the_value_that_another_source_gave_it_where_others_fall_into_it_too() -> None:
+    hosts = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
+    groups = lay_out(hosts, ["project"], Known({}, {"nsml_project_a_b": "id1"}), strict=False).groups
+    assert groups["nsml_project_a_b"] == ["a_b-1-0"]
+    assert len(groups) == 3
+
+
 def test_a_warning_of_many_names_is_short() -> None:
     (warning,) = laid_out(*(host(f"n{number}", rank=number // 2) for number in range(100))).warnings
     assert " and 40 more." in warning
