@@ -35,6 +35,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._url import check_
         "https://nsml.example/a\nb",
         "http://local\thost",
         "http://127.0.0.1\\@nsml.example",
+        "https://nsml.example\\.other.example",
         "https://nsml..example",
         "https://" + "a" * 64 + ".example",
     ],
