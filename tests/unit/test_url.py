@@ -72,7 +72,7 @@ def test_plain_http_to_loopback_is_taken_and_slashes_at_the_end_are_not(host: st
     assert check_url(f"http://{host}:8080/v1//") == f"http://{host}:8080/v1"
 
 
-@pytest.mark.parametrize("host", ["[::1]elsewhere.example", "elsewhere.example[::1]", "[::1%elsewhere]"])
+@pytest.mark.parametrize("host", ["[::1]elsewhere.example", "elsewhere.example[::1]", "[::1%elsewhere]", "[::1%e]"])
 def test_brackets_never_hide_another_machine(host: str) -> None:
     for scheme in ("http", "https"):
         with pytest.raises(ConfigurationError):

@@ -209,10 +209,18 @@ def test_a_fault_that_is_still_there_at_the_end_is_the_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [_errors.AuthenticationError, _errors.PermissionDenied, _errors.NotFoundError, _errors.QuotaError]
+    "kind",
+    [
+        _errors.AuthenticationError,
+        _errors.CertificateError,
+        _errors.PermissionDenied,
+        _errors.NotFoundError,
+        _errors.QuotaError,
+    ],
 )
-def test_a_fault_that_lasts_ends_the_waiting(kind: type[_errors.StatusError]) -> None:
-    service = Service([kind("the nodes", "GET /nodes", "refused.", "Mend it.", status=401)])
+def test_a_fault_that_lasts_ends_the_waiting(kind: type[_errors.RequestError]) -> None:
+    more = {"status": 401} if issubclass(kind, _errors.StatusError) else {}
+    service = Service([kind("the nodes", "GET /nodes", "refused.", "Mend it.", **more)])
     with pytest.raises(kind):
         service.wait()
     assert service.readings == 1
@@ -224,9 +232,12 @@ def test_a_selection_that_does_not_exist_ends_the_waiting() -> None:
 
 
 def test_words_of_the_service_are_shown_without_control_characters() -> None:
-    service = Service([[run("NODE\x1b[31m_STATE")], [run(RUNNING)]])
-    service.wait()
-    assert "\x1b" not in service.told[0]
+    hostile = RunRows(Run("p1", "2\x1b[31m", "be\x1b[31mrt", IN_PROGRESS), [])
+    service = Service([[run("NODE\x1b[31m_STATE"), hostile], [run(RUNNING)]], status=IN_PROGRESS)
+    with pytest.raises(_errors.WaitError, match="no longer listed") as caught:
+        service.wait()
+    assert len(service.told) == 2
+    assert "\x1b" not in "".join([*service.told, str(caught.value)])
 
 
 @pytest.mark.parametrize("others", [[], [run(RUNNING, name="1")]], ids=["alone", "with another"])
