@@ -145,6 +145,8 @@ def _variable_name(prefix: str, key: str) -> str:
 
 def _printable(value: Any, depth: int = 0) -> Any:
     """Return a value as sent, but for what Ansible cannot print, or does not guard."""
+    if isinstance(value, str):  # first, as most are
+        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair is no text
     if type(value) in _PLAIN:
         return value
     if isinstance(value, (list, dict)):
@@ -153,8 +155,6 @@ def _printable(value: Any, depth: int = 0) -> Any:
         if isinstance(value, dict):
             return {_harmless_key(key): _printable(item, depth + 1) for key, item in value.items()}
         return [_printable(item, depth + 1) for item in value]
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair is no text
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
