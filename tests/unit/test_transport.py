@@ -139,6 +139,14 @@ def test_path_query_and_signature_are_one_text(web: responses.RequestsMock, cloc
     )
 
 
+def test_every_attempt_is_counted(web: responses.RequestsMock, clock: Clock) -> None:
+    sender = transport(URL, clock, retries=5)
+    for status in (503, 503, 200):
+        answer(web, status, "{}")
+    sender.get(REQUEST, Deadline(60, clock.now))
+    assert sender.requests_made == 3
+
+
 def test_every_attempt_is_signed_anew(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
     answer(web, 503)
@@ -247,7 +255,14 @@ def test_a_redirect_is_refused_with_its_target_named(clock: Clock, location: str
         text = fails(ResponseError, server.url, clock, retries=3)
         assert len(server.requests) == 1
     assert f"HTTP {status}, a redirect to {location.lstrip(chr(27))}" in text
+    assert text.endswith(". Redirects are refused, since they would carry the keys elsewhere: check api_url.")
     assert text.isprintable()
+
+
+@pytest.mark.parametrize("status", [300, 399])
+def test_a_redirect_to_nowhere_is_one_too(clock: Clock, status: int) -> None:
+    with Server(sends(message("{}", status))) as server:
+        assert f"HTTP {status}, a redirect to nowhere. Redirects" in fails(ResponseError, server.url, clock)
 
 
 def test_nothing_is_sent_to_a_redirects_target(clock: Clock) -> None:
@@ -399,6 +414,21 @@ def test_a_connection_that_is_cut_or_garbled_is_tried_again(clock: Clock, broken
         assert server.connections >= 2
     with Server(sends_and_cuts(broken)) as server:
         fails(ConnectionFailed, server.url, clock)
+
+
+@pytest.mark.parametrize(("body", "cut"), [('{"a', True), (" \n [1", True), ("", True), ("a page", False)])
+def test_only_what_may_be_the_begin_of_json_passes_for_cut(clock: Clock, body: str, cut: bool) -> None:
+    with Server(sends_and_cuts(message(body, length=False))) as server:
+        text = fails(ConnectionFailed if cut else ResponseError, server.url, clock)
+    words = "the answer breaks off, or is no JSON: " if cut else "the answer is no JSON that can be used: "
+    assert words in text
+    assert not cut or text.endswith(". Check the network, the proxy settings and api_url.")
+
+
+@pytest.mark.parametrize("whole", [message('{"a'), b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n0\r\n\r\n'])
+def test_what_is_whole_by_its_own_length_is_not_cut(clock: Clock, whole: bytes) -> None:
+    with Server(sends(whole)) as server:
+        assert "the answer is no JSON that can be used: " in fails(ResponseError, server.url, clock)
 
 
 @pytest.mark.parametrize("whole", [FULL, FULL_WITHOUT_LENGTH, FULL_IN_CHUNKS])
