@@ -35,8 +35,8 @@ STORIES = ("test_awx", "test_demo", "test_examples_*", "test_guide", "test_many_
 
 OLDEST, *_between, NEWEST = CORES
 TESTED = {**CORES, **AHEAD}
-NAMES = {core: f"{core}rc" if core in AHEAD else core for core in TESTED}
-MATRIX = [nox.param(python, core, id=f"{NAMES[core]}-{python}") for core, pythons in TESTED.items() for python in pythons]
+LABELS = {core: f"{core}rc" if core in AHEAD else core for core in TESTED}
+MATRIX = [nox.param(python, core, id=f"{LABELS[core]}-{python}") for core, pythons in TESTED.items() for python in pythons]
 EACH_CORE = [nox.param(pythons[-1], core, id=core) for core, pythons in CORES.items()]
 BOTH_ENDS = [nox.param(CORES[OLDEST][0], OLDEST, id=OLDEST), nox.param(CORES[NEWEST][-1], NEWEST, id=NEWEST)]
 PYTHON = CORES[NEWEST][-1]

@@ -56,9 +56,12 @@ class Task(Generic[Result]):
             except Empty:
                 if time.monotonic() >= end:
                     raise TimeoutError from None
-        if self._error:
-            raise self._error
-        return self._value
+        try:
+            if self._error:
+                raise self._error
+            return self._value
+        finally:
+            self._error = None  # it holds all that the call held, and would hold itself
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import _thread
+import gc
 import os
 import sys
 import threading
 import time
+import weakref
+from contextlib import suppress
 
 import pytest
 
@@ -95,6 +98,26 @@ def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
 
     with pytest.raises(Failure):
         Task(fail, "x").result(5)
+
+
+def test_what_a_failed_call_held_is_let_go_with_its_error() -> None:
+    class Body:
+        pass
+
+    held: list[weakref.ref[Body]] = []
+
+    def fail() -> None:
+        body = Body()
+        held.append(weakref.ref(body))
+        raise Failure
+
+    gc.disable()
+    try:
+        with suppress(Failure):
+            Task(fail, "x").result(5)
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_ctrl_c_is_noticed_though_it_came_before_the_wait() -> None:
