@@ -70,6 +70,7 @@ def smoke(place: Workplace) -> tuple[int, str]:
 def test_the_step_passes_and_a_node_without_gpus_fails_it(place: Workplace, servers: list[Server]) -> None:
     code, printed = smoke(place)
     assert code == 0, printed
+    assert "[WARNING]" not in printed
     assert printed.count("ok: [bert-2-0]") == printed.count("ok: [bert-2-1]") == 2
     give_nvidia_smi(servers[1], HAS_NONE)
     code, printed = smoke(place)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, commands, copied, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, commands, copied, played, set_variables
 from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, started
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Project, Run, Simulator
 
@@ -63,7 +63,7 @@ def test_groups_reach_across_all_files(place: Workplace) -> None:
 
 
 def test_the_playbook_shows_hosts_of_all_files_and_the_nodes_can_be_reached(place: Workplace, servers: list[Server]) -> None:
-    printed = place.run(*OVERVIEW).stdout
+    printed = played(place, *OVERVIEW)
     assert sorted(re.findall(r'"msg": "(\S+) at (\S+): ', printed)) == [
         ("bert-2-0", ADDRESS),
         ("gpt-7-0", ADDRESS),

@@ -29,6 +29,7 @@ from ansible_collections.navercloud.nsml.tests.integration.examples import (
     changed,
     commands,
     copied,
+    played,
     recap,
     set_variables,
 )
@@ -95,17 +96,17 @@ UNTOUCHED: tuple[list[str], None] = ([], None)
 def test_a_check_changes_nothing_limits_choose_nodes_and_what_is_done_is_not_done_again(
     place: Workplace, servers: list[Server]
 ) -> None:
-    foreseen = place.run(*RANK_0, "--check").stdout
+    foreseen = played(place, *RANK_0, "--check")
     assert changed(foreseen) == {"bert-2-0": 4}
     assert not data(servers[0]).exists()
     assert [state(server) for server in servers] == [UNTOUCHED] * 2
-    others = place.run(*OTHERS).stdout
+    others = played(place, *OTHERS)
     assert changed(others) == {"bert-2-1": 4}
     assert [state(server) for server in servers] == [UNTOUCHED, DONE[1]]
-    both = place.run(*PROVISION).stdout
+    both = played(place, *PROVISION)
     assert changed(both) == {"bert-2-0": 4, "bert-2-1": 0}
     assert [state(server) for server in servers] == DONE
-    again = place.run(*RANK_0, "--skip-tags", "packages").stdout
+    again = played(place, *RANK_0, "--skip-tags", "packages")
     assert changed(again) == {"bert-2-0": 0}
     # Rank 0 is through before another node is told anything.
     told = both[both.index("Write the environment file") :]
@@ -138,7 +139,7 @@ def test_nodes_that_come_later_are_provisioned_after_a_refresh(
             late.state = NODE_RUNNING
 
     simulator.before_answer = let_it_run
-    printed = place.run(*GROW, "--skip-tags", "packages").stdout
+    printed = played(place, *GROW, "--skip-tags", "packages")
     assert changed(printed) == {"localhost": 0, "bert-2-0": 3, "bert-2-1": 3}
     before, _title, after = printed.partition("PLAY [See which nodes have come]")
     assert "[bert-2-1]" not in before

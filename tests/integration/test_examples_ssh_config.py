@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, recap
+from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, played, recap
 from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
 
@@ -26,7 +26,7 @@ CHANGED_KEY = "REMOTE HOST IDENTIFICATION HAS CHANGED"
 def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workplace:
     """An example in use: the configuration is written, and each node is known."""
     workplace = copied("ssh_config", tmp_path / "a home", servers, simulator)
-    printed = workplace.run(*REFRESH).stdout
+    printed = played(workplace, *REFRESH)
     assert changed(printed) == {"localhost": 2, "bert-2-0": 0, "bert-2-1": 0}
     return workplace
 
@@ -60,9 +60,9 @@ def test_ssh_and_scp_find_the_nodes_by_name_as_long_as_they_are_ready(
     assert (servers[1].home / "copied").read_text() == "hello\n"
     keys = known(place)
     assert keys.keys() == {f"nsml-{node.id}" for node in nodes(simulator)}
-    assert changed(place.run(*REFRESH).stdout) == {"localhost": 0, "bert-2-0": 0, "bert-2-1": 0}
+    assert changed(played(place, *REFRESH)) == {"localhost": 0, "bert-2-0": 0, "bert-2-1": 0}
     nodes(simulator)[1].state = NODE_PENDING
-    assert changed(place.run(*REFRESH).stdout) == {"localhost": 1, "bert-2-0": 0}
+    assert changed(played(place, *REFRESH)) == {"localhost": 1, "bert-2-0": 0}
     assert "bert-2-1" not in (files(place) / "config").read_text()
     # A node may be back, so its key is kept.
     assert known(place) == keys
@@ -75,7 +75,7 @@ def test_a_new_node_behind_an_old_port_is_a_new_name_and_an_impostor_under_an_ol
     servers[1].replace()
     nodes(simulator)[1].id = "anothernode123456789"
     assert refusal(place, "bert-2-1", CHANGED_KEY)
-    assert changed(place.run(*REFRESH).stdout) == {"localhost": 1, "bert-2-0": 0, "bert-2-1": 0}
+    assert changed(played(place, *REFRESH)) == {"localhost": 1, "bert-2-0": 0, "bert-2-1": 0}
     assert ssh(place, "bert-2-1").stdout == f"{servers[1].home}\n"
     keys |= {"nsml-anothernode123456789": servers[1].host_key}
     assert known(place) == keys

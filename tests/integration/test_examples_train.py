@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration import torchrun
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, recap, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, played, recap, set_variables
 from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, free_port
 from ansible_collections.navercloud.nsml.tests.simulator import Simulator, processes_with_home
 
@@ -72,11 +72,11 @@ def command_of(pid: int) -> str:
 
 def test_all_ranks_meet_at_rank_0_and_a_further_run_starts_nothing(place: Workplace, servers: list[Server]) -> None:
     give(servers, TRAINS, TRAINS)
-    assert changed(place.run(*TRAIN).stdout) == {"bert-2-0": 5, "bert-2-1": 4}
+    assert changed(played(place, *TRAIN)) == {"bert-2-0": 5, "bert-2-1": 4}
     (port,) = {line.rpartition(":")[2] for log in collected(place, "log") for line in log.splitlines() if "met" in line}
     assert collected(place, "log") == [f"rank {rank} of 2 met 0,1 at {ADDRESS}:{port}\ntrained\n" for rank in range(2)]
     assert collected(place, "exit_code") == ["0\n", "0\n"]
-    assert changed(place.run(*TRAIN).stdout) == {"bert-2-0": 0, "bert-2-1": 0}
+    assert changed(played(place, *TRAIN)) == {"bert-2-0": 0, "bert-2-1": 0}
 
 
 def test_one_rank_that_fails_stops_the_job_everywhere(place: Workplace, servers: list[Server]) -> None:
