@@ -9,12 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
-import requests
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import PROJECTS, RUNS, Endpoint, nodes_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._finding import explain, find_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import Run
@@ -231,47 +229,6 @@ def test_explain_reads_both_lists_at_once_and_finds_what_an_id_like_name_means()
 
 
 # Names that would do harm.
-
-HOSTILE = [
-    "a/b",
-    "../../images/secret",
-    "/",
-    "a?b=c",
-    "a#b",
-    "%2e%2e",
-    "%2E",
-    "..%2f..",
-    "a b",
-    "a\nb",
-    "a\x00b",
-    "\\..\\",
-    "...",
-    "a;b",
-    "프로젝트",
-    "e\u0301",
-    "\u2024\u2024",
-    "~",
-    "@host:80",
-    "x" * 10_000,
-]
-
-
-@pytest.mark.parametrize("name", HOSTILE, ids=[ascii(name[:12]) for name in HOSTILE])
-def test_no_name_changes_the_path_of_a_request(name: str) -> None:
-    for project, run in (("p1", name), (name, "2"), (name, name)):
-        url = f"https://api.example/nsml/v1{nodes_of(project, run).path}"
-        sent = requests.Request("GET", url, params={"page": 1}).prepare().path_url
-        path, _mark, query = sent.partition("?")
-        assert [unquote(part) for part in path.split("/")] == ["", "nsml", "v1", "projects", project, "runs", run, "nodes"]
-        assert query == "page=1"
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "\ud800", "a\udcff"])
-def test_a_name_that_no_path_can_hold_is_refused(name: str) -> None:
-    for project, run in (("p1", name), (name, "2")):
-        with pytest.raises(SelectionError, match="A project or run cannot be named") as error:
-            nodes_of(project, run)
-        assert str(error.value).isprintable()
 
 
 def test_hostile_names_of_the_service_are_readable_and_short_in_errors() -> None:

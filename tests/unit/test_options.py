@@ -11,25 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
-from ansible_collections.navercloud.nsml.plugins.inventory import nodes
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
-
-KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
-DEFAULTS: dict[str, Any] = {
-    "strict": False,
-    **{name: option.get("default") for name, option in KNOWN.items()},
-}
-
-
-def check(**changes: Any) -> Options:
-    return _options.check({**DEFAULTS, **changes})
+from ansible_collections.navercloud.nsml.tests.unit.options import DEFAULTS, KNOWN, check
 
 
 @pytest.mark.parametrize(
