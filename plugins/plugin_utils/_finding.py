@@ -66,17 +66,16 @@ def choose(selection: Selection, projects: Sequence[Project] | None, runs: Seque
     :param runs: all runs of all projects; None when they were not looked up
     :raises SelectionError: a project or run does not exist, or a name means several
     """
-    project, title = selection.project, selection.project
+    project, name = selection.project, None
     if project is not None and projects is not None:
         found = _find_project(project, projects)
-        project, title = found.id, found.name or found.id
+        project, name = found.id, found.name or None
         if runs is None:
-            return _in_order(Run(found.id, name, found.name or None) for name in selection.names)
-        runs = [replace(run, project_name=run.project_name or found.name or None) for run in _runs_of(project, runs)]
-    mine = _runs_of(project, runs)
-    for name in selection.names:
-        if name not in (run.name for run in mine):
-            raise _no_such_run(name, title, mine)
+            return _in_order(Run(project, run, name) for run in selection.names)
+    mine = [replace(run, project_name=run.project_name or name) for run in _runs_of(project, runs)]
+    for wanted in selection.names:
+        if wanted not in (run.name for run in mine):
+            raise _no_such_run(wanted, name or project, mine)
     newest = _newest(mine)
     chosen = [
         run

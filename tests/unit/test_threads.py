@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -22,6 +23,14 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import Ta
 
 class Failure(Exception):
     pass
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Stop Python's collector: it would free what a test looks at, and run Hypothesis' callback, in which a Ctrl-C is lost."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4, 50])
@@ -100,6 +109,7 @@ def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
         Task(fail, "x").result(5)
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_what_a_failed_call_held_is_let_go_with_its_error() -> None:
     class Body:
         pass
@@ -111,15 +121,12 @@ def test_what_a_failed_call_held_is_let_go_with_its_error() -> None:
         held.append(weakref.ref(body))
         raise Failure
 
-    gc.disable()
-    try:
-        with suppress(Failure):
-            Task(fail, "x").result(5)
-        assert held[0]() is None
-    finally:
-        gc.enable()
+    with suppress(Failure):
+        Task(fail, "x").result(5)
+    assert held[0]() is None
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_ctrl_c_is_noticed_though_it_came_before_the_wait() -> None:
     done = threading.Event()
 
