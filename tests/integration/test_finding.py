@@ -70,27 +70,33 @@ def world() -> list[Project]:
 PROJECTS, RUNS, NODES = 2, 3, 1
 
 
-@pytest.mark.parametrize(
-    ("options", "runs", "requests"),
-    [
-        (f"project: {PROJECT_ID}\nrun: 9\n", ["bert_9"], NODES),
-        (f"project: {PROJECT_ID}\nrun: [10, '9']\n", ["bert_9", "bert_10"], 2 * NODES),
-        ("project: bert\nrun: 9\n", ["bert_9"], PROJECTS + NODES),
-        (f"project: {PROJECT_ID}\nrun: latest\n", ["bert_10"], RUNS + NODES),
-        (f"project: {PROJECT_ID}\n", ["bert_9", "bert_10"], RUNS + 2 * NODES),
-        ("project: bert\nrun: latest\n", ["bert_10"], PROJECTS + RUNS + NODES),
-        ("project: bert\nrun: [2, latest]\n", ["bert_2", "bert_10"], PROJECTS + RUNS + 2 * NODES),
-        ("run: active\n", ["bert_9", "bert_10"], RUNS + 2 * NODES),
-        ("run: latest\n", ["bert_10", "gpt_1"], RUNS + 2 * NODES),
-        ("run: all\n", ["bert_2", "bert_9", "bert_10", "gpt_1"], RUNS + 4 * NODES),
-    ],
-)
-def test_the_runs_that_are_meant_are_found(place: Place, options: str, runs: list[str], requests: int) -> None:
+def asked_for(simulator: Simulator, size: int) -> int:
+    """Return how many requests were for pages of this size, by which a source can be told from others."""
+    return sum(record.path.endswith(f"&pageSize={size}") for record in simulator.requests)
+
+
+def test_the_runs_that_are_meant_are_found(place: Place) -> None:
+    found: list[tuple[str, set[str], int]] = [
+        (f"project: {PROJECT_ID}\nrun: 9\n", {"bert-9"}, NODES),
+        (f"project: {PROJECT_ID}\nrun: [10, '9']\n", {"bert-9", "bert-10"}, 2 * NODES),
+        ("project: bert\nrun: 9\n", {"bert-9"}, PROJECTS + NODES),
+        (f"project: {PROJECT_ID}\nrun: latest\n", {"bert-10"}, RUNS + NODES),
+        (f"project: {PROJECT_ID}\n", {"bert-9", "bert-10"}, RUNS + 2 * NODES),
+        ("project: bert\nrun: latest\n", {"bert-10"}, PROJECTS + RUNS + NODES),
+        ("project: bert\nrun: [2, latest]\n", {"bert-2", "bert-10"}, PROJECTS + RUNS + 2 * NODES),
+        ("run: active\n", {"bert-9", "bert-10"}, RUNS + 2 * NODES),
+        ("run: latest\n", {"bert-10", "gpt-1"}, RUNS + 2 * NODES),
+        ("run: all\n", {"bert-2", "bert-9", "bert-10", "gpt-1"}, RUNS + 4 * NODES),
+    ]
     with Simulator(world()) as simulator:
-        listed = place(simulator, options).listed()
-    assert [group for group in listed["nsml"]["children"] if group.startswith("nsml_run_")] == [f"nsml_run_{run}" for run in runs]
-    asked = [record.path.partition("?")[0] for record in simulator.requests]
-    assert len(asked) == requests, asked
+        workplace = place(simulator)
+        for size, (options, _runs, _requests) in enumerate(found, 100):
+            settings = f"page_size: {size}\ngroups: {{source_{size}: true}}\n"
+            workplace.write(f"sources/{size}.nsml.yml", f"plugin: navercloud.nsml.nodes\n{options}{settings}")
+        listed = workplace.listed("sources")
+    for size, (options, runs, requests) in enumerate(found, 100):
+        assert {host.rpartition("-")[0] for host in listed[f"source_{size}"]["hosts"]} == runs, options
+        assert asked_for(simulator, size) == requests, options
 
 
 def test_settings_come_from_the_environment_too(place: Place) -> None:
@@ -107,20 +113,20 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
     assert done.stderr.strip() == "navercloud.nsml.nodes: no run is active, so there are no hosts"
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (
-            "project: brt\nrun: 2\n",
-            f"There is no project 'brt' that these keys can see. Those that they can see: bert ({PROJECT_ID})",
-        ),
-        ("project: bert\nrun: [latest, 3]\n", "There is no run '3' in project bert. The runs are: "),
-        (f"project: {PROJECT_ID}\nrun: 11\n", "There is no run '11' in project bert. The runs are: 10 (RUN_STATE_IN_PROGRESS), "),
-    ],
-)
-def test_what_does_not_exist_is_an_error_that_helps(place: Place, options: str, words: str) -> None:
+def test_what_does_not_exist_is_an_error_that_helps(place: Place) -> None:
+    said = {
+        "project: brt\nrun: 2\n": "There is no project 'brt' that these keys can see."
+        f" Those that they can see: bert ({PROJECT_ID})",
+        "project: bert\nrun: [latest, 3]\n": "There is no run '3' in project bert. The runs are: ",
+        f"project: {PROJECT_ID}\nrun: 11\n": "There is no run '11' in project bert. The runs are: 10 (RUN_STATE_IN_PROGRESS), ",
+    }
     with Simulator(world()) as simulator:
-        assert words in place(simulator, options).refused()
+        workplace = place(simulator)
+        for number, options in enumerate(said):
+            workplace.write(f"sources/{number}.nsml.yml", f"plugin: navercloud.nsml.nodes\n{options}")
+        text = workplace.refused("sources")
+    for words in said.values():
+        assert words in text
 
 
 def test_two_projects_of_one_name_are_an_error_with_both_ids(place: Place) -> None:
@@ -220,22 +226,25 @@ def test_a_hit_makes_no_request_and_needs_no_secret(place: Place) -> None:
 
 
 def test_only_what_decides_what_is_read_is_a_miss(place: Place) -> None:
+    same = "project: bert\nrun: 2\n"
+    missed = {
+        same: True,
+        f"{same}states: [running]\nfilters: [nsml_rank == 0]\nhostnames: [nsml_node_id]\n": False,
+        f"{same}group_by: [rank]\nhostvars_prefix: x_\n": False,
+        "project: bert\nrun: 9\n": True,
+        "project: gpt\nrun: 1\n": True,
+        f"project: {PROJECT_ID}\nrun: 2\n": True,
+        f"{same}access_key: another-access-key\n": True,
+        f"{same}# as it was\n": False,
+    }
     with Simulator(world()) as simulator:
-
-        def hits(options: str, **environment: str) -> bool:
-            before = len(simulator.requests)
-            place(simulator, options + CACHED, **environment).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
-            return len(simulator.requests) == before
-
-        same = "project: bert\nrun: 2\n"
-        assert not hits(same)
-        assert hits(f"{same}states: [running]\nfilters: [nsml_rank == 0]\nhostnames: [nsml_node_id]\n")
-        assert hits(f"{same}group_by: [rank]\nhostvars_prefix: x_\n")
-        assert not hits("project: bert\nrun: 9\n")
-        assert not hits("project: gpt\nrun: 1\n")
-        assert not hits(f"project: {PROJECT_ID}\nrun: 2\n")
-        assert not hits(same, NCLOUD_ACCESS_KEY_ID="another-access-key")
-        assert hits(same)
+        workplace = place(simulator)
+        cached = CACHED.format(directory=workplace.directory)
+        for size, options in enumerate(missed, 100):
+            text = f"plugin: navercloud.nsml.nodes\npage_size: {size}\n{cached}{options}"
+            workplace.write(f"sources/{size}.nsml.yml", text)
+        workplace.run("ansible-inventory", "-i", "sources", "--list")
+    assert [asked_for(simulator, size) > 0 for size, _options in enumerate(missed, 100)] == list(missed.values())
 
 
 def test_another_url_is_a_miss(place: Place) -> None:
@@ -255,17 +264,27 @@ def test_the_cache_holds_no_secret(place: Place, tmp_path: Path) -> None:
 
 
 def test_a_damaged_cache_is_a_miss_and_is_stored_anew(place: Place, tmp_path: Path) -> None:
-    options = "project: bert\nrun: 2\n"
+    damages = ("", "{", '{"version": 1}')
     with Simulator(world()) as simulator:
-        first, _requests = listed_with(place, simulator, options)
-        (stored,) = (tmp_path / "cache").iterdir()
-        for damage in ("", "{", '{"version": 1}'):
-            stored.write_text(damage)
+        workplace = place(simulator)
+        cached = CACHED.format(directory=workplace.directory)
+        for run in ("2", "9", "10"):
+            text = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: {run}\n{cached}"
+            workplace.write(f"sources/{run}.nsml.yml", text)
+
+        def asked() -> list[str]:
+            """Have all read, and return what was asked for."""
             before = len(simulator.requests)
-            done = place(simulator, options + CACHED).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
-            assert len(simulator.requests) > before, damage
-            assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 2, damage
-            assert listed_with(place, simulator, options) == (first, 0), damage
+            done = workplace.run("ansible-inventory", "-i", "sources", "--list")
+            assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 2 + 1 + 3
+            return sorted(record.path for record in simulator.requests[before:])
+
+        first = asked()
+        assert len(first) == len(damages)
+        for stored, damage in zip((tmp_path / "cache").iterdir(), damages, strict=True):
+            stored.write_text(damage)
+        assert asked() == first
+        assert asked() == []
 
 
 def test_a_forced_refresh_reads_again_and_stores(place: Place) -> None:

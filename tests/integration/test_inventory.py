@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
-from ansible_collections.navercloud.nsml.tests.simulator import Answer, Node, Project, Simulator, vendor_example
+from ansible_collections.navercloud.nsml.tests.simulator import Answer, Node, Project, Run, Simulator, vendor_example
 
 MINIMAL = f"""\
 plugin: navercloud.nsml.nodes
@@ -44,19 +44,24 @@ def requests_for(count: int, size: int) -> int:
     return pages + may_be_full
 
 
-@pytest.mark.parametrize(
-    ("count", "size"), [*((count, 10) for count in (0, 1, 9, 10, 11, 100, 101, 250)), (11, 100), (100, 100), (250, 100)]
-)
-def test_each_node_is_there_exactly_once_for_no_more_requests_than_needed(place: Place, count: int, size: int) -> None:
-    with Simulator(bert(ranks(count))) as simulator:
-        listed = place(simulator, f"{MINIMAL}page_size: {size}\n").listed()
-    names = [f"bert-2-{rank}" for rank in range(count)]
-    assert list(listed["_meta"]["hostvars"]) == sorted(names)
-    assert listed.get("nsml", {}).get("hosts", []) == names
-    ports = {variables["ansible_port"] for variables in listed["_meta"]["hostvars"].values()}
-    assert ports == {15001 + rank for rank in range(count)}
-    assert len(simulator.requests) == requests_for(count, size)
-    assert simulator.connections <= 4
+SIZES = dict.fromkeys((0, 1, 9, 10, 11, 100, 101, 250), 10) | {12: 100, 99: 100, 200: 100, 251: 100}
+
+
+def test_each_node_is_there_exactly_once_for_no_more_requests_than_needed(place: Place) -> None:
+    runs = [Run(str(count), nodes=ranks(count)) for count in SIZES]
+    with Simulator([Project(name="bert", id=PROJECT_ID, runs=runs)]) as simulator:
+        workplace = place(simulator)
+        for count, size in SIZES.items():
+            text = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: {count}\npage_size: {size}\n"
+            workplace.write(f"sources/{count}.nsml.yml", text)
+        listed = workplace.listed("sources")
+    for count, size in SIZES.items():
+        names = [f"bert-{count}-{rank}" for rank in range(count)]
+        assert listed.get(f"nsml_run_bert_{count}", {}).get("hosts", []) == names
+        assert [listed["_meta"]["hostvars"][name]["ansible_port"] for name in names] == [15001 + rank for rank in range(count)]
+        assert len([asked for asked in simulator.requests if f"/runs/{count}/" in asked.path]) == requests_for(count, size), count
+    assert len(listed["_meta"]["hostvars"]) == sum(SIZES)
+    assert simulator.connections <= 4 * len(SIZES)
 
 
 @pytest.mark.parametrize("count", [0, 250])
@@ -147,8 +152,6 @@ def test_a_second_page_that_fails_leaves_nothing_behind(place: Place) -> None:
 
 
 def test_runs_come_in_the_order_of_their_numbers(place: Place) -> None:
-    from ansible_collections.navercloud.nsml.tests.simulator import Run
-
     runs = [Run(name, nodes=[Node(rank=rank, port=16000 + rank) for rank in (1, 0)]) for name in ("10", "2")]
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=runs)]) as simulator:
         text = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: [10, 2]\n"
