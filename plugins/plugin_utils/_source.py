@@ -55,12 +55,11 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         verify=options.verify,
     )
     api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
-
-    deadline = Deadline(options.deadline)
+    deadline: Deadline  # of the reading under way, with the look-ups that follow it
 
     def read_once() -> list[RunRows]:
         nonlocal deadline
-        deadline = Deadline(options.deadline)  # of this reading, with the look-ups that follow it
+        deadline = Deadline(options.deadline)
         return _reading.read(api, options.selection, deadline)
 
     def status_of(run: Run) -> str | None:

@@ -95,6 +95,7 @@ def page(body: Any, endpoint: Endpoint = NODES, number: int = 1) -> Page:
 def refused(body: Any, endpoint: Endpoint = NODES, number: int = 1) -> ResponseError:
     with pytest.raises(ResponseError) as error:
         page(body, endpoint, number)
+    assert (error.value.what, error.value.where) == (endpoint.what, WHERE)
     return error.value
 
 
@@ -134,7 +135,6 @@ def test_a_rank_of_another_type_is_one_where_it_is_a_whole_number(rank: Any, tak
 )
 def test_a_row_without_identity_is_an_error_that_says_where(odd: Any, problem: str) -> None:
     error = refused({"nodes": [row(0), odd, row(2)]}, number=3)
-    assert (error.what, error.where) == (NODES.what, WHERE)
     assert error.problem == f"the answer is not what the API describes: page 3, row 1 {problem}."
     assert error.advice == "Check that api_url is the NSML API; if it is, please report this text."
 

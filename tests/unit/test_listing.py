@@ -148,9 +148,20 @@ def test_pages_of_uneven_length_are_read_until_the_count_agrees() -> None:
     assert finished.value.value == [row.row for row in rows]
 
 
-def test_a_count_above_what_is_found_is_an_error_that_says_what_was_seen() -> None:
-    service = FakeService(whole(5), count=7)
-    with pytest.raises(NotSettled, match=re.escape("5 rows on 3 pages, totalCount 7")):
+def test_an_empty_page_that_counts_nothing_does_not_unsay_the_count_of_the_others() -> None:
+    rows = whole(20)
+    reading = _listing.read(10)
+    assert next(reading) == [1]
+    assert reading.send([Page(rows[:10], 20)]) == [2, 3]
+    with pytest.raises(StopIteration) as finished:
+        reading.send([Page(rows[10:], 20), Page((), 0)])
+    assert finished.value.value == [row.row for row in rows]
+
+
+@pytest.mark.parametrize(("rows", "pages"), [(5, 3), (0, 2)])
+def test_a_count_above_what_is_found_is_an_error_that_says_what_was_seen(rows: int, pages: int) -> None:
+    service = FakeService(whole(rows), count=7)
+    with pytest.raises(NotSettled, match=re.escape(f"{rows} rows on {pages} pages, totalCount 7")):
         read_all(service, 100)
     assert service.asked.count(1) == _listing.MAX_SWEEPS
 

@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -83,6 +86,25 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
     assert 7 < settings["timeout"] <= 7.5
     assert (told.said, told.warnings) == ([], [])
     assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.details[0])
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_as_many_pages_are_asked_for_at_once_as_the_options_say(told: Told, concurrency: int) -> None:
+    # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
+    together, room = threading.Barrier(concurrency, timeout=5), threading.Semaphore(concurrency)
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        page = int(parse_qs(urlsplit(str(request.url)).query)["page"][0])
+        if page > 1:
+            assert room.acquire(blocking=False), "one more than concurrency allows"
+            together.wait()
+            room.release()
+        nodes = rows(125)[10 * (page - 1) : 10 * page]
+        return 200, {}, json.dumps({"nodes": nodes, "totalCount": 125})
+
+    responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
+    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), GIVEN, told.reporter)
+    assert found.rows == rows(125)
 
 
 def test_as_many_faults_are_borne_as_the_options_say(told: Told) -> None:
@@ -194,7 +216,7 @@ def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told)
 
 
 @pytest.mark.parametrize(
-    ("cache", "refresh"),
+    ("held", "refresh"),
     [
         ({}, False),
         ({key_of(chosen()): "damaged"}, False),
@@ -203,7 +225,8 @@ def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told)
     ],
     ids=["empty", "damaged", "another run", "refresh"],
 )
-def test_a_miss_is_read_and_stored(told: Told, cache: dict[str, Any], refresh: bool) -> None:
+def test_a_miss_is_read_and_stored(told: Told, held: dict[str, Any], refresh: bool) -> None:
+    cache = dict(held)
     serve_nodes(rows(4))
     read = _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
