@@ -70,9 +70,8 @@ class Api:
 
         None where the service does not tell, or cannot be asked: a look-up in passing is no reason to fail.
         """
-        title = f"run {run.name} of project {run.project_title}"
         try:
-            body = self._transport.get(Request(title, run_path(run.project_id, run.name)), deadline)
+            body = self._transport.get(Request("the status of a run", run_path(run.project_id, run.name)), deadline)
         except RequestError:
             return None
         return text(body.get("status")) if isinstance(body, dict) else None
