@@ -139,6 +139,12 @@ def test_path_query_and_signature_are_one_text(web: responses.RequestsMock, cloc
     )
 
 
+def test_a_request_without_a_query_is_its_path_alone(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 200, "{}")
+    transport(URL, clock).get(Request("the projects", "/projects"), Deadline(60, clock.now))
+    assert web.calls[0].request.url == f"{URL}/projects"
+
+
 def test_every_attempt_is_counted(web: responses.RequestsMock, clock: Clock) -> None:
     sender = transport(URL, clock, retries=5)
     for status in (503, 503, 200):
@@ -497,6 +503,25 @@ def test_a_time_out_of_the_library_is_one_of_ours(
 
 
 @pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError("It is over."), "It is over"),
+        (OSError("<Connection(host='a') object at 0x7f>: It is over"), "It is over"),
+        (OSError("HTTPSConnectionPool(host='a', port=443): It is over"), "It is over"),
+        (OSError(requests.ConnectionError(OSError("It is over"))), "It is over"),
+        (ConnectionResetError(), "ConnectionResetError"),
+    ],
+)
+def test_a_fault_is_told_in_the_words_of_the_innermost_error(
+    web: responses.RequestsMock, clock: Clock, error: OSError, words: str
+) -> None:
+    web.get(URL + "/projects", body=error)
+    text = fails(ConnectionFailed, URL, clock)
+    problem = f"the connection to nsml.example failed: {words}."
+    assert text == f"{WHERE}{problem} Check the network, the proxy settings and api_url."
+
+
+@pytest.mark.parametrize(
     ("url", "words"),
     [
         ("https://*/nsml/v1", "the URL of the service, or of a proxy in the environment, cannot be used"),
@@ -655,7 +680,7 @@ def test_an_unknown_ca_is_an_error_that_names_ca_path_and_is_not_retried(authori
         assert server.requests == []
     assert f"TLS to 127.0.0.1:{server.port} failed: " in text
     assert "certificate verify failed" in text
-    assert "ca_path" in text
+    assert text.endswith(" Check api_url; for a server with a CA of its own, name the CA's file in ca_path.")
 
 
 def test_the_cas_own_file_is_trusted_instead_of_the_environments(
@@ -760,7 +785,7 @@ def test_a_proxy_whose_url_is_malformed_does_not_show_its_password(
 ) -> None:
     monkeypatch.setenv("https_proxy", url)
     text = fails(ConnectionFailed, URL, clock)
-    assert "of a proxy in the environment" in text
+    assert " failed: the URL of the service, or of a proxy in the environment, cannot be used. " in text
     assert "Password" not in text
 
 
