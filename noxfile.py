@@ -54,6 +54,8 @@ also_copy = ["ansible_collections"]
 """
 
 nox.options.default_venv_backend = "uv|virtualenv"
+# A check that was left out must not look like one that passed.
+nox.options.error_on_missing_interpreters = True
 
 
 @nox.session
