@@ -36,7 +36,7 @@ def test_a_play_over_64_nodes_ends_without_an_error_and_without_a_process_left_b
         assert left_behind(f"{folder}/node-") == []
     assert len(re.findall(r"ok=2 +changed=1 +unreachable=0 +failed=0", done.stdout)) == COUNT
     assert done.stderr == ""
-    # A shared connection outlives its last command by a second.
+    # A shared connection outlives its last command, but not its server by much.
     end = time.monotonic() + 20
     while (left := left_behind(str(folder))) and time.monotonic() < end:
         time.sleep(0.1)

@@ -10,7 +10,6 @@ import asyncio
 import getpass
 import os
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
@@ -34,7 +33,8 @@ class Fleet:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._folder = Path(tempfile.mkdtemp(prefix="nsml-simulator-"))
+        self._temporary = tempfile.TemporaryDirectory(prefix="nsml-simulator-")
+        self._folder = Path(self._temporary.name)
         self._known_hosts = self._folder / "known_hosts"
         self._client_key = asyncssh.generate_private_key("ssh-ed25519")
         self._client_key_file = self._folder / "id_ed25519"
@@ -49,7 +49,8 @@ class Fleet:
     @property
     def environment(self) -> dict[str, str]:
         """What Ansible needs to log in. Host keys are checked as always."""
-        ssh_args = ["ControlMaster=auto", "ControlPersist=1s", "IdentitiesOnly=yes"]
+        # Long enough for a busy machine: a connection that closes before its first user has come fails that one.
+        ssh_args = ["ControlMaster=auto", "ControlPersist=10s", "IdentitiesOnly=yes"]
         ssh_args.append(f'UserKnownHostsFile="{self._known_hosts}"')
         return {
             "ANSIBLE_PRIVATE_KEY_FILE": str(self._client_key_file),
@@ -75,7 +76,7 @@ class Fleet:
         """Stop every server and every process in the nodes, and remove all files."""
         for node in list(self._servers):
             await self._stop(node)
-        shutil.rmtree(self._folder)
+        self._temporary.cleanup()  # bears it that SSH, whose connections just ended, removes its sockets meanwhile
 
     def _running(self) -> Iterator[tuple[Node, dict[str, str]]]:
         """The nodes that should listen now, with the variables that the service sets inside them."""
