@@ -417,13 +417,14 @@ def gone(pid: str) -> bool:
     return not state.strip() or state.startswith("Z")
 
 
-@pytest.fixture(scope="module")
+# For each test anew: ansible-test runs each in a process of its own, which never ends a module and would leave the files behind.
+@pytest.fixture
 def cluster() -> Iterator[Simulator]:
     with Simulator(bert(Node(rank=0), Node(rank=1)), ssh=True) as sim:
         yield sim
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def node(cluster: Simulator) -> Node:
     return cluster.projects[0].runs[0].nodes[0]
 
