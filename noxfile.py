@@ -161,7 +161,7 @@ def coverage(session: nox.Session, core: str) -> None:
     if not session.posargs:
         session.run("pytest", *[str(path) for name in STORIES for path in sorted(ROOT.glob(f"tests/integration/{name}.py"))])
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")
+    session.run("coverage", "report", *([] if session.posargs else ["--fail-under=99"]))
 
 
 @nox.session(python=PYTHON, default=False)

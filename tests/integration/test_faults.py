@@ -722,6 +722,16 @@ def test_what_ansible_says_later_is_as_the_page_quotes_it(
         assert shown(told(workplace.run(*ping, check=False)), line)
 
 
+def test_words_that_come_with_others_are_still_said() -> None:
+    section = PAGE.read_text().partition("Words that come with others\n")[2].partition(MARK)[0]
+    terms = re.findall(r"^``(.+)``$", section, re.MULTILINE)
+    assert len(terms) == 12
+    code = "".join(file.read_text() for file in (REPOSITORY / "plugins").glob("*/*.py"))
+    # Of a number that is put in, the code has only the words before.
+    said = [re.sub(r"[0-9,]+ (rows|times)$", "", term).strip() for term in terms]
+    assert [term for term in said if term not in code] == []
+
+
 def test_the_page_has_no_entry_but_these() -> None:
     titles = re.findall(r"^(.+)\n([-~])\2+$", PAGE.read_text().partition(MARK)[2], re.MULTILINE)
     assert titles == [
