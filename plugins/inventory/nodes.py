@@ -170,7 +170,9 @@ options:
     type: int
     default: 0
   wait_nodes:
-    description: How many ready nodes each run must have. Left out, all that it has, and at least one.
+    description:
+      - How many ready nodes each run must have. Left out, all that it has, and at least one.
+      - Without O(wait_timeout), nothing is waited for.
     type: int
   wait_interval:
     description: Seconds between two readings while waiting. O(deadline) holds for each reading, not for the waiting.

@@ -34,7 +34,7 @@ class Reader:
         self._user = environment.pop("ANSIBLE_REMOTE_USER")
         (home / ".ssh").mkdir()
         shutil.copy(environment.pop("ANSIBLE_PRIVATE_KEY_FILE"), home / ".ssh" / "nsml")
-        (home / ".vault-password").write_text("of this test\n")
+        (home / ".nsml-vault-password").write_text("of this test\n")
         (home / ".nsml-api-key").write_text(self._keys["NCLOUD_NSML_API_KEY"] + "\n")
         self._home = home
         self._environment = environment
