@@ -17,7 +17,8 @@ from typing import Any
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, TERMINAL, Server
+from ansible_collections.navercloud.nsml.tests.integration.nodes import TERMINAL, Server
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
 from ansible_collections.navercloud.nsml.tests.simulator import Node, Project, Run, Simulator
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS, reserved_port
 from ansible_collections.navercloud.nsml.tests.simulator import processes_with_home
 
 SSHD = Path("/usr/sbin/sshd")
-ADDRESS = "127.0.0.1"
 
 # For ANSIBLE_SSH_USETTY. Without root's rights, sshd ends a session that has a terminal: it cannot write login records.
 TERMINAL = str(os.geteuid() == 0)
@@ -46,12 +45,12 @@ SetEnv "HOME={home}" "TMPDIR={home}" "PATH={commands}:/usr/local/sbin:/usr/local
 class Server:
     """One node. It logs in whoever has the key ``login``, as the user that runs the tests."""
 
-    def __init__(self, directory: Path, login: Path) -> None:
+    def __init__(self, directory: Path, login: Path, port: int) -> None:
         self.directory = directory
         self.login = login
         self.home = directory / "home"
         self.commands = directory / "commands"
-        self.port = free_port()
+        self.port = port
         self._process: subprocess.Popen[bytes] | None = None
         self.commands.mkdir(parents=True)
         self._renew()
@@ -90,7 +89,7 @@ class Server:
             command = [str(SSHD), "-D", "-e", "-f", str(configuration)]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
         try:
-            self._wait_for_port(self._process)
+            self._wait(self._process)
         except AssertionError:
             self.stop()
             raise
@@ -105,12 +104,11 @@ class Server:
         while left := list(processes_with_home(self.home)):
             kill(left)
 
-    def _wait_for_port(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
         end = time.monotonic() + 10
         while time.monotonic() < end and process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex((ADDRESS, self.port)) == 0:
-                    return
+            if f"Server listening on {ADDRESS} port {self.port}." in self.log:
+                return
             time.sleep(0.01)
         raise AssertionError(f"sshd does not listen on port {self.port}: {self.log}")
 
@@ -121,7 +119,8 @@ def started(directory: Path, count: int) -> Iterator[list[Server]]:
     directory.mkdir(exist_ok=True)
     make_key(directory / "login")
     with ExitStack() as stack:
-        servers = [Server(directory / f"node-{number}", directory / "login") for number in range(count)]
+        ports = [stack.enter_context(reserved_port()) for _number in range(count)]
+        servers = [Server(directory / f"node-{number}", directory / "login", port) for number, port in enumerate(ports)]
         for server in servers:
             stack.callback(server.stop)
             server.start()
@@ -151,10 +150,3 @@ def kill(pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind((ADDRESS, 0))
-        return int(free.getsockname()[1])

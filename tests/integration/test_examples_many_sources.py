@@ -15,7 +15,8 @@ import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
 from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on, commands, copied, played, set_variables
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Project, Run, Simulator
 
 (OVERVIEW,) = commands("many_sources")

@@ -33,7 +33,8 @@ from ansible_collections.navercloud.nsml.tests.integration.examples import (
     recap,
     set_variables,
 )
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server, started
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, NODE_RUNNING, Simulator
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")

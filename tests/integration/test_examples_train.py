@@ -10,6 +10,7 @@ import shlex
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ import pytest
 from ansible_collections.navercloud.nsml.tests.integration import torchrun
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
 from ansible_collections.navercloud.nsml.tests.integration.examples import changed, commands, copied, played, recap, set_variables
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, Server, free_port
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS, reserved_port
 from ansible_collections.navercloud.nsml.tests.simulator import Simulator, processes_with_home
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
@@ -39,17 +41,18 @@ def servers(servers: list[Server]) -> list[Server]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workplace:
+def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Iterator[Workplace]:
     workplace = copied("train", tmp_path, servers, simulator)
     home = f"{servers[0].directory.parent}/node-{{{{ nsml_rank }}}}/home"
-    set_variables(
-        workplace.directory / "group_vars" / "nsml.yml",
-        job_directory=f"{home}/a job",
-        train_script=f"{home}/train.py",
-        master_port=free_port(),
-        look_seconds=1,
-    )
-    return workplace
+    with reserved_port() as port:
+        set_variables(
+            workplace.directory / "group_vars" / "nsml.yml",
+            job_directory=f"{home}/a job",
+            train_script=f"{home}/train.py",
+            master_port=port,
+            look_seconds=1,
+        )
+        yield workplace
 
 
 def give(servers: list[Server], *scripts: str) -> None:

@@ -13,12 +13,10 @@ import ast
 import base64
 import os
 import re
-import socket
 import ssl
 import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -29,6 +27,7 @@ import trustme
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
 from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, REPOSITORY, blocks
+from ansible_collections.navercloud.nsml.tests.ports import reserved_port
 from ansible_collections.navercloud.nsml.tests.simulator import (
     ABSENT,
     NODE_PENDING,
@@ -577,14 +576,6 @@ def forms(secret: str) -> list[str]:
     return [secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
 
 
-@contextmanager
-def closed_port() -> Iterator[int]:
-    """Keep a port on which nobody listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield int(bound.getsockname()[1])
-
-
 def untrusted() -> ssl.SSLContext:
     """Return the server's side of TLS, with a certificate of a CA that nobody knows."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -595,7 +586,7 @@ def untrusted() -> ssl.SSLContext:
 def seen(fault: Fault, monkeypatch: pytest.MonkeyPatch, directory: Path) -> str:
     """Make the fault happen and return all that Ansible printed at -vvvvv."""
     nodes = list(fault.nodes) or ranks(3)
-    with Simulator(bert(nodes), ssl_context=untrusted() if fault.tls else None) as simulator, closed_port() as port:
+    with Simulator(bert(nodes), ssl_context=untrusted() if fault.tls else None) as simulator, reserved_port() as port:
         fault.happens(simulator)
         fault.home(directory)
         places = {"url": simulator.url, "closed": f"http://127.0.0.1:{port}/nsml/v1"}

@@ -13,7 +13,8 @@ import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert
 from ansible_collections.navercloud.nsml.tests.integration.examples import bert_on
-from ansible_collections.navercloud.nsml.tests.integration.nodes import ADDRESS, SSHD, TERMINAL, started
+from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, TERMINAL, started
+from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Simulator
 
 PLAY = """\

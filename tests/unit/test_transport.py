@@ -48,6 +48,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._signature import sign
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import Deadline, Request, Transport
+from ansible_collections.navercloud.nsml.tests.ports import reserved_port
 from ansible_collections.navercloud.nsml.tests.unit.servers import (
     Server,
     cut,
@@ -377,14 +378,9 @@ def test_no_request_is_sent_after_the_deadline(clock: Clock) -> None:
 # The network
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def test_a_refused_connection_is_retried_and_names_the_host(clock: Clock) -> None:
-    port = closed_port()
-    text = fails(ConnectionFailed, f"http://127.0.0.1:{port}/nsml/v1", clock, retries=2)
+    with reserved_port() as port:
+        text = fails(ConnectionFailed, f"http://127.0.0.1:{port}/nsml/v1", clock, retries=2)
     assert len(clock.pauses) == 2
     assert f"the connection to 127.0.0.1:{port} failed: " in text
     assert "Connection refused. Check the network" in text
@@ -880,8 +876,8 @@ def test_no_fault_of_the_network_shows_a_secret(clock: Clock, kind: str) -> None
         "cut": sends_and_cuts(b""),
         "garbled": sends_and_cuts(API_KEY.encode() + b"\r\n\r\n"),
     }
-    with Server(behaviour.get(kind, hangs)) as server:
-        url = f"http://127.0.0.1:{closed_port()}/nsml/v1" if kind == "refused" else server.url
+    with Server(behaviour.get(kind, hangs)) as server, reserved_port() as port:
+        url = f"http://127.0.0.1:{port}/nsml/v1" if kind == "refused" else server.url
         with pytest.raises(RequestError) as caught:
             get(url, clock, timeout=0.15)
     assert_hidden(str(caught.value) + repr(caught.value))
