@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +54,12 @@ def _prepare() -> None:
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if not UNDER_ANSIBLE_TEST:
     _prepare()
+
+# The same examples each time, however long a busy machine takes for one.
+hypothesis.settings.register_profile(
+    "steady", derandomize=True, database=None, deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -180,11 +180,11 @@ def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: 
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=[run])]) as simulator:
 
         def complete_at_the_end(number: int) -> None:
-            if number > 20:  # readings of two requests, a fifth of a second apart
+            if number > 12:  # readings of two requests, half a second apart
                 run.status = RUN_COMPLETED
 
         simulator.before_answer = complete_at_the_end
-        options = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 60\nwait_interval: 0.2\ndeadline: 1\n"
+        options = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 120\nwait_interval: 0.5\ndeadline: 2\n"
         assert "the run is completed" in place(simulator, options).refused()
 
 
@@ -388,7 +388,7 @@ def test_asking_for_the_status_of_runs_takes_no_longer_than_the_waiting(place: P
 
         simulator.before_answer = answer_only_the_first_reading
         names = ", ".join(run.name for run in runs)
-        options = f"project: {PROJECT_ID}\nrun: [{names}]\nwait_timeout: 1\ndeadline: 2\n"
-        # Fifteen look-ups of two seconds each would take longer than this allows.
-        done = place(simulator, options).run("ansible-inventory", "-i", "test.nsml.yml", "--list", timeout=20)
+        options = f"project: {PROJECT_ID}\nrun: [{names}]\nwait_timeout: 1\ndeadline: 3\n"
+        # Fifteen look-ups of three seconds each would take longer than this allows.
+        done = place(simulator, options).run("ansible-inventory", "-i", "test.nsml.yml", "--list", timeout=40)
     assert "Failed to parse" in done.stderr

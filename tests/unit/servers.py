@@ -118,11 +118,11 @@ def sends_and_cuts(*answers: bytes) -> Answer:
 
 
 def repeats(start: bytes, part: bytes, pause: float = 0) -> Answer:
-    """Send a start, and then the same part again until the other side has seen enough, or seconds after it should have."""
+    """Send a start, and then the same part again until the other side has seen enough, or long after it should have."""
 
     def answer(sock: socket.socket) -> None:
         sock.sendall(start)
-        never, end = threading.Event(), time.monotonic() + 3
+        never, end = threading.Event(), time.monotonic() + 30
         while not never.wait(pause) and time.monotonic() < end:
             sock.sendall(part)
         raise ConnectionResetError

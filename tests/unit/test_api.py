@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._transport import 
 
 NODES = nodes_of("p1", "2", "bert")
 DEADLINE = Deadline(60)
-PATIENCE = 5.0  # for threads that wait for each other; only a failing test takes so long
+PATIENCE = 20.0  # for threads that wait for each other; only a failing test takes so long
 
 Answer = Callable[[Request], Any]
 

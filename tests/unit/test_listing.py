@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _listing
@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.tests.unit.fake_service import (
     whole,
 )
 
-SETTINGS = settings(derandomize=True, max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=300)
 
 COSTS = {  # by rows: at a page size of 10, at 100
     0: (2, 2),
@@ -252,7 +252,7 @@ def looks_like_a_short_run(service: FakeService, size: int) -> bool:
     return isinstance(service.count, int) or (is_short and not counts_down)
 
 
-@SETTINGS
+@MANY
 @given(services(HONEST), SIZES)
 def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size: int) -> None:
     assume(not looks_like_a_short_run(service, size))
@@ -261,7 +261,7 @@ def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size:
     assert read_all(service, size) == ids(service.entries)
 
 
-@SETTINGS
+@MANY
 @given(services(WRONG), SIZES)
 def test_a_wrong_count_never_makes_a_wrong_list(service: FakeService, size: int) -> None:
     assume(not looks_like_a_short_run(service, size))
@@ -361,7 +361,7 @@ def moves(draw: st.DrawFn) -> Move:
     return move
 
 
-@SETTINGS
+@MANY
 @given(services(HONEST), SIZES, st.integers(1, 8), moves())
 def test_a_moving_list_is_never_read_as_one_that_it_never_was(
     service: FakeService, size: int, request_number: int, move: Move

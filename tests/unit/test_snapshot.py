@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _snapshot
@@ -117,7 +117,6 @@ JSON = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(JSON)
 def test_anything_at_all_is_loaded_or_a_miss(value: Any) -> None:
     assert _snapshot.load(value, KEY) is None

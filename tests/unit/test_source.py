@@ -91,7 +91,7 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_as_many_pages_are_asked_for_at_once_as_the_options_say(told: Told, concurrency: int) -> None:
     # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
-    together, room = threading.Barrier(concurrency, timeout=5), threading.Semaphore(concurrency)
+    together, room = threading.Barrier(concurrency, timeout=20), threading.Semaphore(concurrency)
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         page = int(parse_qs(urlsplit(str(request.url)).query)["page"][0])
