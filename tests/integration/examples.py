@@ -26,7 +26,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 
 def commands(name: str) -> list[list[str]]:
     """Return the commands that an example's README tells to run, each split into its words."""
-    found = re.findall(r"^    (ansible-playbook [^#\n]+)", (EXAMPLES / name / "README.md").read_text(), re.MULTILINE)
+    found = re.findall(r"^    (\w[^#\n]+)", (EXAMPLES / name / "README.md").read_text(), re.MULTILINE)
     return [shlex.split(command) for command in found]
 
 

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,10 +20,35 @@ from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, R
 from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
+SHIPPED = {
+    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"),
+    *("changelogs", "docs", "meta", "plugins"),
+    *("bindep.txt", "execution-environment.yml", "requirements.txt"),
+    *("FILES.json", "MANIFEST.json"),
+}
+
 
 def commands() -> list[str]:
     """Return the commands of the README's console blocks."""
     return [line.removeprefix("$ ") for block in readme_blocks("console") for line in block.splitlines() if line]
+
+
+def test_the_installation_works_as_written(tmp_path: Path) -> None:
+    (block,) = [block for block in readme_blocks("console") if "ansible-galaxy collection install" in block]
+    create, *install = [line.removeprefix("$ ") for line in block.splitlines()]
+    assert create == "python3 -m venv ~/ansible"
+    assert {"ansible-core", "requests"} <= {*block.split()}
+    workplace = Workplace(tmp_path, {"HOME": str(tmp_path), "PIP_NO_INDEX": "1"})
+    workplace.run("bash", "-euc", create)
+    # In place of a package index: what is installed here. pip looks for what it is told to, and finds it.
+    (packages,) = tmp_path.glob("ansible/lib/python3*/site-packages")
+    (packages / "installed_here.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    script = "\n".join(install).replace("/path/to/the/clone", shlex.quote(str(REPOSITORY)))
+    bare = "unset ANSIBLE_COLLECTIONS_PATH ANSIBLE_HOME"
+    shown = workplace.run("bash", "-euc", f"{bare}\n{script}\nansible-doc -t inventory navercloud.nsml.nodes")
+    installed = tmp_path / ".ansible" / "collections" / "ansible_collections" / "navercloud" / "nsml"
+    assert str(installed) in shown.stdout
+    assert {path.name for path in installed.iterdir()} == SHIPPED
 
 
 def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import commands, copied, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES, commands, copied, set_variables
 from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Server
 from ansible_collections.navercloud.nsml.tests.simulator import RUN_COMPLETED, Simulator
 
@@ -65,6 +66,11 @@ def smoke(place: Workplace) -> tuple[int, str]:
     printed = done.stdout + done.stderr
     assert place.environment["NCLOUD_SECRET_ACCESS_KEY"] not in printed or not place.environment["NCLOUD_SECRET_ACCESS_KEY"]
     return done.returncode, " ".join(printed.split())
+
+
+def test_readme_names_the_secrets_that_the_step_reads() -> None:
+    workflow, readme = ((EXAMPLES / "ci" / name).read_text() for name in ("github-workflow.yml", "README.md"))
+    assert sorted(re.findall(r"secrets\.(\w+)", workflow)) == sorted(re.findall(r"`([A-Z_]+)`", readme))
 
 
 def test_the_step_passes_and_a_node_without_gpus_fails_it(place: Workplace, servers: list[Server]) -> None:

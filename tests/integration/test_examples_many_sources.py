@@ -19,7 +19,7 @@ from ansible_collections.navercloud.nsml.tests.integration.nodes import SSHD, Se
 from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
 from ansible_collections.navercloud.nsml.tests.simulator import NODE_PENDING, Node, Project, Run, Simulator
 
-(OVERVIEW,) = commands("many_sources")
+GRAPH, OVERVIEW = commands("many_sources")
 
 pytestmark = pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")
 
@@ -47,6 +47,7 @@ def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workpl
 
 
 def test_groups_reach_across_all_files(place: Workplace) -> None:
+    assert "|--@leaders:" in played(place, *GRAPH)
     listed = place.listed("inventory")
     hosts = {group: content.get("hosts", []) for group, content in listed.items() if group != "_meta"}
     expected = {

@@ -43,8 +43,22 @@ def test_the_collection_asks_for_the_oldest_core_that_is_tested(cores: dict[str,
     assert asked["requires_ansible"] == f">={next(iter(cores))}.0"
 
 
+def test_the_execution_environment_has_the_newest_core(cores: dict[str, tuple[str, ...]]) -> None:
+    definition: dict[str, Any] = yaml.safe_load((ROOT / "execution-environment.yml").read_text())
+    assert definition["dependencies"]["ansible_core"] == {"package_pip": f"ansible-core~={list(cores)[-1]}.0"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "Makefile"])
+def test_the_oldest_python_is_asked_for(cores: dict[str, tuple[str, ...]], name: str) -> None:
+    assert f"Python {oldest_python(cores)} or newer" in (ROOT / name).read_text()
+
+
+def oldest_python(cores: dict[str, tuple[str, ...]]) -> str:
+    return min((python for pythons in cores.values() for python in pythons), key=lambda python: int(python.split(".")[1]))
+
+
 def test_the_tools_look_for_what_the_oldest_python_lacks(cores: dict[str, tuple[str, ...]]) -> None:
-    oldest = min((python for pythons in cores.values() for python in pythons), key=lambda python: int(python.split(".")[1]))
+    oldest = oldest_python(cores)
     settings = (ROOT / "pyproject.toml").read_text()
     assert f'target-version = "py{oldest.replace(".", "")}"' in settings
     assert f'python_version = "{oldest}"' in settings
