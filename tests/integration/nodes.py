@@ -105,7 +105,7 @@ class Server:
             kill(left)
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end and process.poll() is None:
             if f"Server listening on {ADDRESS} port {self.port}." in self.log:
                 return

@@ -97,7 +97,7 @@ def web() -> Iterator[responses.RequestsMock]:
 
 
 def transport(url: str, clock: Clock, **options: Any) -> Transport:
-    values: dict[str, Any] = {"timeout": 5, "retries": 0, "connections": 1, "now": clock.now, "sleep": clock.sleep}
+    values: dict[str, Any] = {"timeout": 30, "retries": 0, "connections": 1, "now": clock.now, "sleep": clock.sleep}
     return Transport(url, CREDENTIALS, **{**values, "rand": lambda: 1.0, **options})
 
 
@@ -496,7 +496,7 @@ def test_a_time_out_of_the_library_is_one_of_ours(
     web: responses.RequestsMock, clock: Clock, kind: type[requests.exceptions.Timeout]
 ) -> None:
     web.get(URL + "/projects", body=kind("words"))
-    assert "no whole answer within 5 s. " in fails(TimeExceeded, URL, clock)
+    assert "no whole answer within 30 s. " in fails(TimeExceeded, URL, clock)
 
 
 @pytest.mark.parametrize(
