@@ -103,7 +103,7 @@ options:
     type: int
     default: 100
   concurrency:
-    description: How many requests may be under way at once.
+    description: How many requests may be under way at once, at most 1,000.
     type: int
     default: 4
   timeout:
@@ -134,7 +134,8 @@ options:
     default: []
   filters:
     description:
-      - Jinja2 expressions over the host variables. A node is kept if all of them hold.
+      - Jinja2 expressions over the host variables, and with O(use_extra_vars) over extra variables too. A node is kept if all of
+        them hold.
       - A node for which one cannot be evaluated is left out with a warning, or is an error if O(strict) is on.
     type: list
     elements: str
@@ -232,7 +233,7 @@ keyed_groups:
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -246,6 +247,7 @@ from ansible.inventory.host import Host
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.path import basedir
+from ansible.utils.vars import combine_vars
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _layout, _node, _options, _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Given
@@ -294,6 +296,8 @@ EXPRESSION_ERRORS = (
     yaml.YAMLError,
 )
 
+# With world_size, what each node has, and hardly anything else.
+NODE_FIELDS = ("node_id", "name", "ready")
 
 # Values that Ansible has no marks on.
 UNMARKED = frozenset({str, int, float, bool, type(None)})
@@ -345,23 +349,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AttributeError:  # this is how Ansible stumbles over a list
             raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
         _options.check_given(self._config, self.option_definitions)
-        templated = {name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config}
-        self.set_options(direct={**self._config, **templated}, var_options=self._vars)
-        return _options.check(self.get_options())
+        self._config.update({name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config})
+        self.set_options(direct=self._config, var_options=self._vars)
+        return _options.check({name: self._value(name) for name in self.option_definitions})
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """Set the options as Ansible does, which quotes a value of a wrong type: so the keys are looked at before."""
-        _options.check_keys(direct or {})
+        """Set the options as Ansible does, whose ways with values of a wrong type are not for each of them."""
+        _options.check_types(direct or {}, self.option_definitions)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+
+    def _value(self, name: str) -> Any:
+        """Return the value of an option; an environment variable that is empty counts as one that is not set."""
+        value = self.get_option(name)
+        return self.option_definitions[name].get("default") if value == "" and name not in self._config else value
 
     def _template(self, name: str, value: Any) -> Any:
         self.templar.available_variables = self._vars or {}
         try:
             return self.templar.template(value)
-        except EXPRESSION_ERRORS:
-            if name in _options.KEYS:  # the error's own words quote the template, which may hold the key itself
-                raise ConfigurationError(f"{name} is a template that cannot be evaluated. Mend it, or its variables.") from None
-            raise
+        except EXPRESSION_ERRORS as error:
+            # The words may quote the template, which may hold a key; what Ansible adds to them, the lines around it in the file.
+            words = "" if name in _options.KEYS else f": {readable(str(error)).rstrip('.')}"
+            raise ConfigurationError(
+                f"{name} is a template that cannot be evaluated{words}. Mend it, or its variables."
+            ) from None
 
     def _given_keys(self) -> Given:
         given = Given(*(self.get_option(name) for name in (*_options.KEYS, "profile")))
@@ -425,7 +436,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _holds(self, expression: str, variables: dict[str, Any]) -> bool:
         """Say whether an expression of the user holds, by the same rule as in the option ``groups``."""
-        self.templar.available_variables = variables
+        self.templar.available_variables = self._known(variables)
         if hasattr(self.templar, "evaluate_conditional"):  # from 2.19 on
             return bool(self.templar.evaluate_conditional(expression))
         return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
@@ -451,10 +462,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return super()._compose(expression, variables)
 
     def _compose(self, template: str, variables: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Evaluate the key of a keyed group: Ansible refuses one that is a number, such as a rank, so it becomes a text."""
-        self.templar.available_variables = variables  # with which Ansible then looks at parent_group
+        """Evaluate the key of a keyed group: a number, such as a rank, which Ansible refuses, becomes a text."""
+        self.templar.available_variables = self._known(variables)  # with which Ansible then looks at parent_group
         key = self._evaluate(template, variables)
+        if key is None:  # up to 2.18 Ansible takes default_value for an empty text alone
+            return ""
         return str(key) if isinstance(key, (int, float)) else key
+
+    def _known(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables that an expression may name: with ``use_extra_vars``, the extra ones too."""
+        return combine_vars(variables, self._vars) if self._vars and self.get_option("use_extra_vars") else variables
 
     def _constructed(self, draft: Draft, of_source: dict[str, Any], strict: bool) -> Draft:
         """Add to the draft what the user constructs from its hosts' variables.
@@ -477,6 +494,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 known.update(composed)
                 self._add_host_to_composed_groups(groups, known, host, strict=strict, fetch_hostvars=False)
                 self._add_host_to_keyed_groups(keyed_groups, known, host, strict=strict, fetch_hostvars=False)
+        except AnsibleError as error:  # it would show the lines around the expression, where a key may stand
+            raise AnsibleParserError(readable(str(error))) from None
         finally:
             self.inventory = target
         return draft
@@ -496,21 +515,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 @lru_cache(maxsize=4096)
 def harmless_group_name(name: str) -> str:
     """Return a name of harmless characters for a group that the user constructs: up to 2.18 Ansible takes it for a template."""
-    return str(to_safe_group_name(name, force=True, silent=True)) or "_"
+    return str(to_safe_group_name(str(name), force=True, silent=True)) or "_"
 
 
 def known_nodes(inventory: InventoryData) -> _layout.Known:
     """Return what nodes of other sources are called, whatever prefix their variables have, and what their groups stand for."""
     known = _layout.Known({}, {})
     for name, host in inventory.hosts.items():
-        node_id, project_id, run_name = (
-            next((str(value) for variable, value in host.vars.items() if variable.endswith(field)), None)
-            for field in ("node_id", "project_id", "run_name")
-        )
-        if node_id is not None:
-            known.names[name] = node_id
+        prefix = node_prefix(host.vars)
+        if prefix is not None:
+            project_id, run_name = (str(host.vars.get(f"{prefix}{field}")) for field in ("project_id", "run_name"))
+            known.names[name] = str(host.vars[f"{prefix}node_id"])
             known.groups.update(_layout.meanings([group.name for group in host.groups], project_id, run_name))
     return known
+
+
+def node_prefix(variables: Mapping[str, Any]) -> str | None:
+    """Return what the variables of a node begin with, None for a host that is no node, though it may have a ``node_id``, too."""
+    prefixes = (name.removesuffix("world_size") for name in variables if name.endswith("world_size"))
+    return next((prefix for prefix in prefixes if {f"{prefix}{field}" for field in NODE_FIELDS} <= variables.keys()), None)
 
 
 def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:

@@ -142,7 +142,7 @@ def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> Selecti
         for run in _in_order(runs)
     ]
     where = f" in project {readable(project)}" if project else ""
-    hint = "".join(f" Did you mean {word}?" for word in difflib.get_close_matches(name, sorted(KEYWORDS), n=1))
+    hint = "".join(f" Did you mean {word}?" for word in difflib.get_close_matches(name.lower(), sorted(KEYWORDS), n=1))
     return SelectionError(f"There is no run {readable(repr(name))}{where}.{hint} {_listed('The runs are', name, known)}")
 
 

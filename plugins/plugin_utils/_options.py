@@ -10,9 +10,9 @@ Ansible has read them already from the file and the environment, and has seen to
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Pa
 # As Ansible takes them; None is a value that was left out.
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
 
+# What YAML makes of a value besides texts and numbers.
+_NO_TEXT = (bytes, date, dict, list, set, tuple)
+
+# Python's own clocks and timers take no more seconds than some nine of these.
+_MOST = 10**9
+_MOST_REQUESTS = 1000
 
 KEYS = ("access_key", "secret_key", "api_key")
 
@@ -59,21 +65,21 @@ def check(values: Mapping[str, Any]) -> Options:
     return Options(
         selection=Selection(values["project"] or None, parse_runs(values["run"])),
         api_url=values["api_url"],
-        page_size=_checked_at_least("page_size", values["page_size"], 1),
-        concurrency=_checked_at_least("concurrency", values["concurrency"], 1),
+        page_size=_whole("page_size", values["page_size"], 1),
+        concurrency=_whole("concurrency", values["concurrency"], 1, _MOST_REQUESTS),
         timeout=_seconds("timeout", values["timeout"]),
-        retries=_checked_at_least("retries", values["retries"], 0),
+        retries=_whole("retries", values["retries"], 0),
         deadline=_seconds("deadline", values["deadline"]),
         verify=_verify(values["validate_certs"], values["ca_path"]),
-        states=frozenset(filter(None, map(state_name, _texts("states", values["states"])))),
+        states=_states(_texts("states", values["states"])),
         filters=_texts("filters", values["filters"]),
         hostnames=_texts("hostnames", values["hostnames"]),
         hostvars_prefix=values["hostvars_prefix"],
         group_by=_texts("group_by", values["group_by"]),
         patience=Patience(
-            timeout=_checked_at_least("wait_timeout", values["wait_timeout"], 0),
+            timeout=_whole("wait_timeout", values["wait_timeout"], 0),
             interval=_seconds("wait_interval", values["wait_interval"]),
-            nodes=None if values["wait_nodes"] is None else _checked_at_least("wait_nodes", values["wait_nodes"], 1),
+            nodes=None if values["wait_nodes"] is None else _whole("wait_nodes", values["wait_nodes"], 1),
         ),
         strict=values["strict"],
     )
@@ -95,28 +101,46 @@ def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
             )
         if known[name].get("type") in ("bool", "boolean") and str(value).lower() not in _BOOLEANS:
             raise ConfigurationError(f"{name} is {value!r}. It must be true or false.")
+        for variable, expression in value.items() if name == "compose" and isinstance(value, dict) else ():
+            if not isinstance(expression, str):
+                raise ConfigurationError(f"compose holds {variable!r}, whose value is no text. Write a value such as 5 as '5'.")
 
 
-def check_keys(given: Mapping[Any, Any]) -> None:
-    """Refuse a key that is no text before Ansible does, whose error quotes it.
+def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse what Ansible's own look at types does badly: it quotes a key that is no text, and up to 2.18 cuts fractions.
 
-    :raises ConfigurationError: names the option, never its value
+    :param given: the inventory file's own options
+    :param known: the documentation of each option
+    :raises ConfigurationError: names the option, never the value of a key
     """
-    for name in KEYS:
-        if isinstance(given.get(name), (list, dict)):
-            raise ConfigurationError(f"{name} is a list or a mapping. It must be a text.")
+    for name, value in given.items():
+        if name in KEYS and isinstance(value, _NO_TEXT):
+            raise ConfigurationError(f"{name} is no text. What YAML takes for a date, a list or the like needs quotes.")
+        if isinstance(value, float) and known.get(name, {}).get("type") in ("int", "integer"):
+            raise ConfigurationError(f"{name} is {value}. It must be a whole number.")
 
 
-def _checked_at_least(name: str, value: int, least: int) -> int:
+def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
     if value < least:
         raise ConfigurationError(f"{name} is {value}. It must be {least} or more.")
+    if value > most:
+        raise ConfigurationError(f"{name} is too large. It must be {most:,} or less.")
     return value
 
 
 def _seconds(name: str, value: float) -> float:
-    if not (value > 0 and math.isfinite(value)):
+    if not value > 0:
         raise ConfigurationError(f"{name} is {value}. It must be a number of seconds above 0.")
+    if value > _MOST:
+        raise ConfigurationError(f"{name} is too large. It must be {_MOST:,} or less.")
     return value
+
+
+def _states(names: Sequence[str]) -> frozenset[str]:
+    states = frozenset(state for name in names if (state := state_name(name)))
+    if names and not states:
+        raise ConfigurationError(f"states holds {names[0]!r}, which names no state.")
+    return states
 
 
 def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
@@ -128,7 +152,7 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
 
 
 def _texts(name: str, values: list[Any]) -> tuple[str, ...]:
-    for value in values:
-        if not isinstance(value, str):
-            raise ConfigurationError(f"{name} holds {value!r}. It must be a list of texts.")
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, str):  # nor is it shown: it may be vaulted
+            raise ConfigurationError(f"{name} holds an item that is no text, number {number}. It must be a list of texts.")
     return tuple(values)

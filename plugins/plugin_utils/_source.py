@@ -54,6 +54,8 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         connections=options.concurrency,
         verify=options.verify,
     )
+    if options.verify is False:
+        reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
     api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
     deadline: Deadline  # of the reading under way, with the look-ups that follow it
 

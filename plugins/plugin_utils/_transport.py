@@ -45,7 +45,8 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import rea
 
 try:
     import requests
-    from urllib3.exceptions import HTTPError, ReadTimeoutError
+    from urllib3 import disable_warnings
+    from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutError
 except ImportError:
     HAS_REQUESTS = False
 else:
@@ -129,6 +130,8 @@ class Transport:
                 "The Python library requests is missing. Install it for the Python that runs Ansible:"
                 " python3 -m pip install requests"
             )
+        if not verify:
+            disable_warnings(InsecureRequestWarning)  # it would come with each request; the user is told once
         self._url = check_url(url)
         self._credentials = credentials
         self._timeout = timeout
@@ -235,6 +238,9 @@ class Transport:
         words = self._clean(_words(cause)).rstrip(".")
         if isinstance(error, ValueError):  # a proxy's URL may hold a password: it is not quoted
             words = "the URL of the service, or of a proxy in the environment, cannot be used"
+        if isinstance(error, requests.exceptions.ProxyError):
+            problem = f"the proxy on the way to {self._host()} failed: {words}."
+            return self._error(ConnectionFailed, request, problem, "Check the proxy settings in the environment.")
         if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
             problem = f"TLS to {self._host()} failed: {words}."
             advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."

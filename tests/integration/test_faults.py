@@ -134,8 +134,8 @@ KEY_FAULTS = [
     Fault(
         "No key",
         ("secret_key", "~/.ncloud/configure"),
-        "The message names each place that was looked at. An access key that is set in one place is never joined with the secret"
-        " key of another place, since they belong together.",
+        "The message names each place that was looked at. Where the inventory file or the environment holds one half of a pair,"
+        " the other half is never taken from ``~/.ncloud/configure``, unless the half is the same there.",
         environment={"NCLOUD_SECRET_ACCESS_KEY": ""},
     ),
     Fault(
@@ -152,8 +152,8 @@ KEY_FAULTS = [
     ),
     Fault(
         "A key that is no text",
-        ("secret_key is a list or a mapping",),
-        "Write it in quotes, on one line.",
+        ("secret_key is no text",),
+        "Write it in quotes, on one line. It is not shown.",
         options=f"{QUICK}secret_key: [mine]\n",
     ),
     Fault(
@@ -255,11 +255,31 @@ CHOICE_FAULTS = [
         "Ansible itself would take any text that it does not know for false.",
         options=f"{QUICK}validate_certs: maybe\n",
     ),
+    Fault(
+        "A template that cannot be evaluated",
+        ("project is a template",),
+        "Ansible's own words follow. As with keys, extra variables (``-e``) are the only ones that exist by then.",
+        options=QUICK.replace(PROJECT_ID, "'{{ my_project }}'"),
+    ),
+    Fault(
+        "A value to compose that is no text",
+        ("compose holds 'port'",),
+        "Each value is a Jinja2 expression, so a text of its own has two pairs of quotes: ``\"'ubuntu'\"``.",
+        options=f"{QUICK}compose: {{port: 5}}\n",
+    ),
+    Fault(
+        "A number that is not whole",
+        ("wait_timeout is 0.5", "a whole number"),
+        "Some versions of Ansible would cut it, and wait for nothing.",
+        options=f"{QUICK}wait_timeout: 0.5\n",
+    ),
+    Fault("A number that is too large", ("concurrency is too large", "1,000 or less"), "", options=f"{QUICK}concurrency: 5000\n"),
+    Fault("A state that is none", ("states holds ''",), "", options=f"{QUICK}states: ['']\n"),
     Fault("A number that is too small", ("page_size is 0", "1 or more"), "", options=f"{QUICK}page_size: 0\n"),
     Fault("A time that is no time", ("timeout is 0.0", "above 0"), "", options=f"{QUICK}timeout: 0\n"),
     Fault(
         "A list that holds something else than texts",
-        ("states holds", "list of texts"),
+        ("states holds an item", "list of texts"),
         "Put the item in quotes.",
         options=f"{QUICK}states: [{{a: b}}]\n",
     ),
@@ -612,7 +632,9 @@ def message(printed: str, *, warns: bool) -> str:
     )
     assert found, printed
     text = re.sub(r"127\.0\.0\.1:\d+", "nsml.apigw.ntruss.com", found[1])
-    text = re.sub(r"(['\"]nsml_gpus .*?['\"]): .*", r"\1: ...", text)  # the words of Ansible, which differ
+    # The words of Ansible, which differ.
+    text = re.sub(r"(['\"]nsml_gpus .*?['\"]): .*", r"\1: ...", text)
+    text = re.sub(r"(cannot be evaluated): .* (Mend it)", r"\1: ... \2", text)
     return re.sub(r"_ssl\.c:\d+", "_ssl.c:1000", text)
 
 

@@ -103,7 +103,7 @@ def test_halves_of_two_pairs_are_never_joined(
 ) -> None:
     configure.write_text(PLAIN)
     if missing:
-        with pytest.raises(ConfigurationError, match=rf"^No {missing} was found.*one place"):
+        with pytest.raises(ConfigurationError, match=rf"^No {missing} was found.*are a pair"):
             read(warnings, access_key, secret_key)
     else:
         assert read(warnings, access_key, secret_key) == ("fileAccess", secret_key or "fileSecret")
@@ -222,6 +222,11 @@ def test_a_file_that_others_can_open_is_warned_about_once(warnings: list[str], c
 def test_no_repr_shows_a_credential() -> None:
     credentials = Credentials("theAccessKey", "theSecretKey", "theApiKey")
     assert repr(credentials) == str(credentials) == "Credentials()"
+
+
+def test_redact_cuts_where_the_secret_stands_whatever_letters_are_before_it() -> None:
+    redact = Credentials("theAccessKey", "the-secret", "another-secret").redact
+    assert redact("İİ the-secret, THE-SECRET and another-secret ß") == "İİ ***, *** and *** ß"
 
 
 @pytest.mark.parametrize("secret", ["plain-secret", 'odd/"+%\\secret~', "secret-api-key"])

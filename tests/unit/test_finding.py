@@ -201,6 +201,7 @@ def test_an_unknown_run_is_an_error_that_lists_the_runs_with_their_states_the_ne
 
 def test_a_misspelt_keyword_is_recognised() -> None:
     assert "There is no run 'lastest' in project bert. Did you mean latest? The runs are: " in error_of("bert", "lastest", "all")
+    assert "Did you mean latest? " in error_of("bert", "LATEST", "all")
     assert error_of("bert", "allest", "all").count("Did you mean") == 1
     assert "Did you mean" not in error_of("bert", "77", "all")
 

@@ -331,6 +331,21 @@ def test_the_profile_of_the_file_beats_keys_of_the_environment(tmp_path: Path) -
     load(tmp_path, SMALLEST + "profile: team\n")
     assert header("x-ncp-iam-access-key") == "profileKey000000"
 
+    load(tmp_path, SMALLEST + "profile: \"{{ nobody_set_this | default('') }}\"\n")
+    assert header("x-ncp-iam-access-key") == ENVIRONMENT["NCLOUD_ACCESS_KEY_ID"]
+
+
+def test_an_empty_environment_variable_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PROJECT", "RUN", "API_URL"):
+        monkeypatch.setenv(f"NCLOUD_NSML_{name}", "")
+    serve("/projects/runs", {"runList": [], "totalCount": 0})
+    serve("/projects", {"projects": [], "totalCount": 0})
+
+    loaded = load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n")
+
+    assert "no run is active" in loaded.printed
+    refused(load(tmp_path, SMALLEST.replace("run: 2", "run: ''")), "run holds ''")
+
 
 def test_a_profile_of_the_environment_names_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY"):
@@ -658,6 +673,42 @@ def test_a_value_that_an_expression_stumbles_over_costs_no_other_node(
     assert any(host.vars["nsml_node_id"] == "b" for host in loaded.manager.hosts.values())
 
 
+@pytest.mark.parametrize("key", ["nsml_state", "(nsml_state)"])
+def test_extra_variables_reach_the_parent_group_whatever_the_key_is(tmp_path: Path, key: str) -> None:
+    serve_nodes([row()])
+    text = f"use_extra_vars: true\nkeyed_groups: [{{key: {key}, prefix: s, parent_group: '{{{{ mine }}}}'}}]\n"
+
+    loaded = load(tmp_path, SMALLEST + text, extra_vars=["mine=top"])
+
+    assert [group.name for group in loaded.manager.groups["top"].child_groups] == ["s_NODE_STATE_RUNNING"]
+
+
+def test_extra_variables_reach_filters(tmp_path: Path) -> None:
+    serve_nodes(rows(3))
+
+    loaded = load(tmp_path, f"{SMALLEST}use_extra_vars: true\nfilters: [nsml_rank < most | int]\n", extra_vars=["most=2"])
+
+    assert loaded.names == ["project-2-0", "project-2-1"]
+
+
+@pytest.mark.parametrize("key", ["nsml_host", "(nsml_host)"])
+def test_a_key_that_is_null_is_in_the_default_group(tmp_path: Path, key: str) -> None:
+    serve_nodes([row(host=None)])
+
+    loaded = load(tmp_path, f"{SMALLEST}keyed_groups: [{{key: {key}, prefix: at, default_value: nowhere}}]\n")
+
+    assert loaded.members("at_nowhere") == ["project-2-0"]
+
+
+def test_a_number_may_be_the_name_of_a_group(tmp_path: Path) -> None:
+    serve_nodes([row()])
+
+    loaded = load(tmp_path, f"{SMALLEST}groups: {{12: nsml_ready}}\nkeyed_groups: [{{key: nsml_state, parent_group: 34}}]\n")
+
+    assert loaded.members("_2") == ["project-2-0"]
+    assert loaded.members("_4") == ["project-2-0"]
+
+
 def test_groups_and_keyed_groups_see_what_was_composed(tmp_path: Path) -> None:
     serve_nodes(rows(2))
     text = "compose: {half: nsml_rank % 2}\ngroups: {odd: half | int == 1}\nkeyed_groups: [{key: half, prefix: half}]\n"
@@ -807,6 +858,23 @@ def test_a_source_that_is_read_twice_doubles_nothing(tmp_path: Path) -> None:
     assert [host.name for host in loaded.manager.groups["nsml_ready"].hosts] == ["project-2-0", "project-2-1"]
 
 
+def test_a_host_that_is_no_node_is_known_by_its_name_alone(tmp_path: Path) -> None:
+    serve_nodes(rows(1))
+
+    loaded = load(tmp_path, SMALLEST, before="project-2-0 slurm_node_id=7 ansible_user=me mpi_world_size=2\n")
+
+    assert loaded.names == ["project-2-0"]
+    assert loaded.variables("project-2-0")["ansible_user"] == "me"
+
+
+def test_a_field_whose_name_ends_like_another_makes_no_second_host(tmp_path: Path) -> None:
+    serve_nodes([{"bootNodeId": "boot0", **row()}])
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.nsml.yml").write_text(SMALLEST)
+
+    assert load_sources([str(tmp_path)]).names == ["project-2-0"]
+
+
 def test_a_group_that_the_user_puts_below_nsml_is_put_there_by_ansibles_rules(tmp_path: Path) -> None:
     serve_nodes([row(rank=0)])
     text = "keyed_groups:\n" + "".join(
@@ -926,10 +994,50 @@ def test_the_collection_says_which_ansible_core_it_needs() -> None:
 @pytest.mark.parametrize("option", ["secret_key", "api_key"])
 @pytest.mark.parametrize(
     "value",
-    ["[KEYTEXT]", "{a: KEYTEXT}", '"KEYTEXT{{x"', '"KEYTEXT{% if"', "\"{{ 'KEYTEXT' | nofilter }}\"", '"{{ KEYTEXT.x }}"'],
+    [
+        "[KEYTEXT]",
+        "{a: KEYTEXT}",
+        "!!set {KEYTEXT}",
+        "!!binary S0VZVEVYVA==",
+        '"KEYTEXT{{x"',
+        '"KEYTEXT{% if"',
+        "\"{{ 'KEYTEXT' | nofilter }}\"",
+        '"{{ KEYTEXT.x }}"',
+    ],
 )
 def test_a_key_of_a_wrong_kind_is_named_and_never_shown(tmp_path: Path, option: str, value: str) -> None:
     printed = load(tmp_path, f"{SMALLEST}{option}: {value}\n", verbosity=5).printed
 
-    assert f"{option} is a " in printed
+    assert re.search(f"{option} is (a template that|no text)", printed)
     assert "KEYTEXT" not in printed
+    assert "S0VZVEVYVA" not in printed
+
+
+@pytest.mark.parametrize("option", ["project", "run", "profile", "api_url", "ca_path"])
+@pytest.mark.parametrize("template", ["{{ nowhere }}", "{{ nowhere"])
+def test_a_template_that_cannot_be_evaluated_is_named_and_shows_no_key_beside_it(
+    tmp_path: Path, option: str, template: str
+) -> None:
+    others = "".join(line for line in SMALLEST.splitlines(keepends=True) if not line.startswith(f"{option}:"))
+    loaded = load(tmp_path, f"{others}secret_key: KEYTEXT\n{option}: '{template}'\n", verbosity=5)
+
+    refused(loaded, f"{option} is a template that cannot be evaluated: ")
+    assert "KEYTEXT" not in loaded.printed
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "groups: {g: nowhere}",
+        "compose: {x: nowhere}",
+        "keyed_groups: [{key: nowhere}]",
+        "keyed_groups: [{key: nsml_state, parent_group: '{{ nowhere }}'}]",
+    ],
+)
+def test_an_expression_that_fails_under_strict_shows_no_key_beside_it(tmp_path: Path, wrong: str) -> None:
+    serve_nodes([row()])
+
+    loaded = load(tmp_path, f"{SMALLEST}strict: true\nsecret_key: KEYTEXT000\n{wrong}\n", verbosity=5)
+
+    refused(loaded, "nowhere")
+    assert "KEYTEXT000" not in loaded.printed

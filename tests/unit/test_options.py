@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,52 @@ def test_both_names_of_the_type_are_known(kind: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "api_key"])
-@pytest.mark.parametrize("value", [["theSecretItself"], {"key": "theSecretItself"}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        ["theSecretItself"],
+        {"key": "theSecretItself"},
+        {"theSecretItself"},
+        b"theSecretItself",
+        ("theSecretItself",),
+        date(2024, 1, 1),
+    ],
+)
 def test_a_key_that_is_no_text_is_refused_unseen(name: str, value: object) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} is a list or a mapping") as caught:
-        _options.check_keys({name: value})
+    with pytest.raises(ConfigurationError, match=f"^{name} is no text") as caught:
+        _options.check_types({name: value}, KNOWN)
     assert "theSecretItself" not in str(caught.value)
+    assert "2024" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "most"),
+    [
+        ("page_size", 10**400, "1,000,000,000"),
+        ("wait_timeout", 10**400, "1,000,000,000"),
+        ("timeout", 1e10, "1,000,000,000"),
+        ("deadline", math.inf, "1,000,000,000"),
+        ("concurrency", 1001, "1,000"),
+    ],
+)
+def test_a_number_beyond_all_use_is_refused(name: str, value: float, most: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} is too large. It must be {most} or less"):
+        check(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("wait_timeout", 0.5), ("page_size", 1.5)])
+def test_a_fraction_is_no_whole_number(name: str, value: float) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} is {value}. It must be a whole number"):
+        _options.check_types({name: value}, KNOWN)
+
+
+@pytest.mark.parametrize("expression", [5, True, None, [1], {"a": 1}])
+def test_what_is_composed_is_a_text(expression: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"^compose holds 'port', whose value is no text"):
+        _options.check_given({"compose": {"x": "1", "port": expression}}, {"compose": {"type": "dict"}})
+
+
+@pytest.mark.parametrize("states", [[""], [" "], ["NODE_STATE_"]])
+def test_states_that_name_none_are_refused(states: list[str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^states holds '.*', which names no state"):
+        check(states=states)

@@ -88,6 +88,12 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
     assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.details[0])
 
 
+def test_that_nobody_checks_the_certificate_is_said(told: Told) -> None:
+    responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
+    _source.read(chosen(validate_certs=False), GIVEN, told.reporter)
+    assert told.warnings == ["validate_certs is off: nobody checks that it is the service that gets the API key."]
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_as_many_pages_are_asked_for_at_once_as_the_options_say(told: Told, concurrency: int) -> None:
     # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no room for one more.

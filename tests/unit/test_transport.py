@@ -27,6 +27,7 @@ import pytest
 import requests
 import responses
 import trustme
+from urllib3.exceptions import InsecureRequestWarning
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Credentials
@@ -671,6 +672,14 @@ def test_ca_path_and_validate_certs_hold_whatever_bundle_the_environment_names( 
         assert get(server.url, clock, verify=ca_file if checked else False) == 1
 
 
+def test_the_library_does_not_warn_of_what_was_asked_for(
+    authority: trustme.CA, clock: Clock, recwarn: pytest.WarningsRecorder
+) -> None:
+    with Server(sends(message("1")), tls(authority)) as server:
+        assert get(server.url, clock, verify=False) == 1
+    assert InsecureRequestWarning not in {seen.category for seen in recwarn.list}
+
+
 def test_an_unknown_ca_is_an_error_that_names_ca_path_and_is_not_retried(authority: trustme.CA, clock: Clock) -> None:
     with Server(sends(message("1")), tls(authority)) as server:
         text = fails(CertificateError, server.url, clock, retries=5)
@@ -773,8 +782,17 @@ def test_a_proxy_that_refuses_is_named_as_the_likely_fault(clock: Clock, monkeyp
         monkeypatch.setenv("https_proxy", f"http://someone:proxyPassword@127.0.0.1:{proxy.port}")
         text = fails(ConnectionFailed, URL, clock)
     assert "407" in text
+    assert "the proxy on the way to nsml.example failed: " in text
     assert "the proxy settings" in text
     assert "proxyPassword" not in text
+
+
+def test_a_proxy_that_is_down_is_not_taken_for_the_service(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    with reserved_port() as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        text = fails(ConnectionFailed, URL, clock)
+    assert "the proxy on the way to nsml.example failed: " in text
+    assert "Connection refused" in text
 
 
 @pytest.mark.parametrize("url", ["http://someone:proxyPassword@127.0.0.1:99999", "http://someone:proxy[Password@127.0.0.1:1"])
