@@ -232,6 +232,7 @@ keyed_groups:
     prefix: resource
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -359,9 +360,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
 
     def _value(self, name: str) -> Any:
-        """Return the value of an option; an environment variable that is empty counts as one that is not set."""
-        value = self.get_option(name)
-        return self.option_definitions[name].get("default") if value == "" and name not in self._config else value
+        """Return the value of an option; an environment variable that is empty counts as one that is not set.
+
+        Pipelines set the variable of a secret that they do not have to nothing. Ansible would take it, and look at no other.
+        """
+        value, definition = self.get_option(name), self.option_definitions[name]
+        if value != "" or name in self._config:
+            return value
+        variables = (os.environ.get(variable["name"]) for variable in reversed(definition.get("env", ())))
+        return next(filter(None, variables), definition.get("default"))
 
     def _template(self, name: str, value: Any) -> Any:
         self.templar.available_variables = self._vars or {}
@@ -375,7 +382,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ) from None
 
     def _given_keys(self) -> Given:
-        given = Given(*(self.get_option(name) for name in (*_options.KEYS, "profile")))
+        given = Given(*(self._value(name) for name in (*_options.KEYS, "profile")))
         if not self._config.get("profile"):
             return given
         # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.

@@ -347,6 +347,18 @@ def test_an_empty_environment_variable_counts_as_none(tmp_path: Path, monkeypatc
     refused(load(tmp_path, SMALLEST.replace("run: 2", "run: ''")), "run holds ''")
 
 
+def test_an_empty_environment_variable_hides_no_other_of_the_same_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve_nodes([row()])
+    monkeypatch.setenv("NCLOUD_ACCESS_KEY_ID", "")
+    monkeypatch.setenv("NCLOUD_ACCESS_KEY", "otherKey00000000")
+    monkeypatch.setenv("NCLOUD_NSML_API_KEY", "")
+    monkeypatch.setenv("NCP_APIGW_API_KEY", "otherApiKey00000")
+
+    assert load(tmp_path, SMALLEST).names == ["project-2-0"]
+    assert header("x-ncp-iam-access-key") == "otherKey00000000"
+    assert header("x-ncp-apigw-api-key") == "otherApiKey00000"
+
+
 def test_a_profile_of_the_environment_names_the_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -861,7 +873,7 @@ def test_a_source_that_is_read_twice_doubles_nothing(tmp_path: Path) -> None:
 def test_a_host_that_is_no_node_is_known_by_its_name_alone(tmp_path: Path) -> None:
     serve_nodes(rows(1))
 
-    loaded = load(tmp_path, SMALLEST, before="project-2-0 slurm_node_id=7 ansible_user=me mpi_world_size=2\n")
+    loaded = load(tmp_path, SMALLEST, before="project-2-0 slurm_node_id=7 ansible_user=me slurm_world_size=2\n")
 
     assert loaded.names == ["project-2-0"]
     assert loaded.variables("project-2-0")["ansible_user"] == "me"
