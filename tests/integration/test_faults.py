@@ -557,6 +557,15 @@ WARNINGS = [
         warns=True,
     ),
     Fault(
+        "Nobody checks the certificate",
+        ("validate_certs is off",),
+        "Where the service, or a proxy before it, has a certificate of a CA of your own, name that CA's file in"
+        " :ansopt:`navercloud.nsml.nodes#inventory:ca_path` instead.",
+        options=f"{QUICK}validate_certs: false\n",
+        tls=True,
+        warns=True,
+    ),
+    Fault(
         "Several hosts would bear one name",
         ("not free for one node alone", "The node ID was added"),
         "Choose :ansopt:`navercloud.nsml.nodes#inventory:hostnames` that differ from node to node and from run to run.",
