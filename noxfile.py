@@ -174,13 +174,13 @@ def mutation(session: nox.Session) -> None:
             tree = collection.parents[2]
             settings = MUTMUT.format(collection=collection.relative_to(tree), room=room)
             (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
-            session.chdir(tree)
-            session.run("mutmut", "run", silent=True)
-            for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
-                name, _colon, verdict = line.strip().partition(": ")
-                if verdict:
-                    session.log(verdict)
-                    session.run("mutmut", "show", name, log=False)
+            with session.chdir(tree):  # and back: the tree is gone after its room
+                session.run("mutmut", "run", silent=True)
+                for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
+                    name, _colon, verdict = line.strip().partition(": ")
+                    if verdict:
+                        session.log(verdict)
+                        session.run("mutmut", "show", name, log=False)
 
 
 @nox.session(python=PYTHON, default=False)

@@ -158,6 +158,14 @@ def test_a_key_that_is_no_text_is_refused_unseen(name: str, value: object) -> No
 
 
 @pytest.mark.parametrize(
+    ("name", "value"), [("page_size", 10**9), ("wait_interval", 1e9), ("deadline", 1e9), ("concurrency", 1000)]
+)
+def test_the_most_is_taken(name: str, value: Any) -> None:
+    made = check(**{name: value})
+    assert {"wait_interval": made.patience.interval}.get(name, getattr(made, name, None)) == value
+
+
+@pytest.mark.parametrize(
     ("name", "value", "most"),
     [
         ("page_size", 10**400, "1,000,000,000"),
@@ -172,10 +180,27 @@ def test_a_number_beyond_all_use_is_refused(name: str, value: float, most: str) 
         check(**{name: value})
 
 
-@pytest.mark.parametrize(("name", "value"), [("wait_timeout", 0.5), ("page_size", 1.5)])
+@pytest.mark.parametrize(("name", "value"), [("wait_timeout", 0.5), ("page_size", 1.5), ("cache_timeout", 0.5)])
 def test_a_fraction_is_no_whole_number(name: str, value: float) -> None:
+    known = {**KNOWN, "cache_timeout": {"type": "integer"}}  # the word of Ansible's own fragments
     with pytest.raises(ConfigurationError, match=f"^{name} is {value}. It must be a whole number"):
-        _options.check_types({name: value}, KNOWN)
+        _options.check_types({name: value}, known)
+
+
+def test_all_else_is_left_to_ansibles_own_look_at_types() -> None:
+    _options.check_types({"access_key": "x", "api_key": 5, "run": [2], "page_size": 5, "timeout": 0.5, "wrong": 0.5}, KNOWN)
+
+
+def test_other_values_than_those_to_compose_may_be_no_texts() -> None:
+    known = {"compose": {"type": "dict"}, "groups": {"type": "dict"}}
+    _options.check_given({"compose": {"x": "1"}, "groups": {"g": True}}, known)
+    _options.check_given({"compose": None}, known)
+
+
+@pytest.mark.parametrize(("states", "number"), [([1], 1), (["a", 2], 2)])
+def test_the_item_that_is_no_text_is_named_by_its_place(states: list[Any], number: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"^states holds an item that is no text, number {number}"):
+        check(states=states)
 
 
 @pytest.mark.parametrize("expression", [5, True, None, [1], {"a": 1}])
