@@ -34,6 +34,7 @@ notes:
   - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
     with O(compose).
   - Strings from the API are never templates, in no version of ansible-core.
+  - An environment variable that is empty counts as one that is not set.
 options:
   plugin:
     description: The name of this plugin.
@@ -234,7 +235,7 @@ keyed_groups:
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -297,9 +298,6 @@ EXPRESSION_ERRORS = (
     yaml.YAMLError,
 )
 
-# With world_size, what each node has, and hardly anything else.
-NODE_FIELDS = ("node_id", "name", "ready")
-
 # Values that Ansible has no marks on.
 UNMARKED = frozenset({str, int, float, bool, type(None)})
 
@@ -311,7 +309,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     @staticmethod
     def _sanitize_group_name(name: str) -> str:
-        return harmless_group_name(name)
+        return harmless_group_name(str(name))  # Ansible hands on what YAML took for a number
 
     def verify_file(self, path: str) -> bool:
         """Say whether the file is meant for this plugin, by the end of its name."""
@@ -355,7 +353,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return _options.check({name: self._value(name) for name in self.option_definitions})
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """Set the options as Ansible does, whose ways with values of a wrong type are not for each of them."""
+        """Set the options as Ansible does, once those values are refused that it would quote or cut."""
         _options.check_types(direct or {}, self.option_definitions)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
 
@@ -512,7 +510,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         composed = {}
         for name, expression in compose.items():
             try:
-                composed[name] = self._evaluate(expression, variables)
+                # Up to 2.18, Ansible takes a number or a list for what it is; later, for no expression.
+                composed[name] = self._evaluate(expression, variables) if isinstance(expression, str) else expression
             except EXPRESSION_ERRORS as error:
                 if strict:
                     raise AnsibleParserError(readable(f"compose failed for {host}: {name}: {expression!r}: {error}")) from None
@@ -522,25 +521,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 @lru_cache(maxsize=4096)
 def harmless_group_name(name: str) -> str:
     """Return a name of harmless characters for a group that the user constructs: up to 2.18 Ansible takes it for a template."""
-    return str(to_safe_group_name(str(name), force=True, silent=True)) or "_"
+    return str(to_safe_group_name(name, force=True, silent=True)) or "_"
 
 
 def known_nodes(inventory: InventoryData) -> _layout.Known:
     """Return what nodes of other sources are called, whatever prefix their variables have, and what their groups stand for."""
     known = _layout.Known({}, {})
     for name, host in inventory.hosts.items():
-        prefix = node_prefix(host.vars)
+        prefix = _node.prefix_of(host.vars)
         if prefix is not None:
             project_id, run_name = (str(host.vars.get(f"{prefix}{field}")) for field in ("project_id", "run_name"))
             known.names[name] = str(host.vars[f"{prefix}node_id"])
             known.groups.update(_layout.meanings([group.name for group in host.groups], project_id, run_name))
     return known
-
-
-def node_prefix(variables: Mapping[str, Any]) -> str | None:
-    """Return what the variables of a node begin with, None for a host that is no node, though it may have a ``node_id``, too."""
-    prefixes = (name.removesuffix("world_size") for name in variables if name.endswith("world_size"))
-    return next((prefix for prefix in prefixes if {f"{prefix}{field}" for field in NODE_FIELDS} <= variables.keys()), None)
 
 
 def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:

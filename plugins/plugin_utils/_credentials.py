@@ -178,7 +178,10 @@ def _parse(text: str, path: Path) -> configparser.RawConfigParser:
 def _check(name: str, value: str | None, configure: str) -> None:
     """Refuse a credential that is missing, or that no header can carry (its text is never shown)."""
     if not value:
-        file, rule = f", and in the file {configure}", " They are a pair: half of one is never completed from that file."
+        file, rule = (
+            f", and in the file {configure}",
+            " Access key and secret key are a pair: half of one is never completed from that file.",
+        )
         if name == "api_key":
             file = rule = ""
         raise ConfigurationError(

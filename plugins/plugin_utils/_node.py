@@ -98,6 +98,15 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
     return fields
 
 
+def prefix_of(variables: Mapping[str, Any]) -> str | None:
+    """Return the prefix of what :func:`variables` made; None for a host that is no node, though it may have a ``node_id``."""
+    prefixes = (name.removesuffix("world_size") for name in variables if name.endswith("world_size"))
+    return next(
+        (prefix for prefix in prefixes if {f"{prefix}{field}" for field in ("node_id", "name", "ready")} <= variables.keys()),
+        None,
+    )
+
+
 def check_prefix(prefix: str) -> None:
     """Refuse a prefix that makes no variable names, or those that Ansible itself reads.
 

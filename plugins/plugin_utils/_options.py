@@ -24,7 +24,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Pa
 # As Ansible takes them; None is a value that was left out.
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
 
-# What YAML makes of a value besides texts and numbers.
+# What YAML or a template makes of a value, besides texts and numbers.
 _NO_TEXT = (bytes, date, dict, list, set, tuple)
 
 # Python's own clocks and timers take no more seconds than some nine of these.
@@ -101,9 +101,6 @@ def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
             )
         if known[name].get("type") in ("bool", "boolean") and str(value).lower() not in _BOOLEANS:
             raise ConfigurationError(f"{name} is {value!r}. It must be true or false.")
-        for variable, expression in value.items() if name == "compose" and isinstance(value, dict) else ():
-            if not isinstance(expression, str):
-                raise ConfigurationError(f"compose holds {variable!r}, whose value is no text. Write a value such as 5 as '5'.")
 
 
 def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:

@@ -21,10 +21,19 @@ from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS,
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
 SHIPPED = {
-    *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md"),
-    *("changelogs", "docs", "meta", "plugins"),
-    *("bindep.txt", "execution-environment.yml", "requirements.txt"),
-    *("FILES.json", "MANIFEST.json"),
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "FILES.json",
+    "LICENSE",
+    "MANIFEST.json",
+    "README.md",
+    "bindep.txt",
+    "changelogs",
+    "docs",
+    "execution-environment.yml",
+    "meta",
+    "plugins",
+    "requirements.txt",
 }
 
 

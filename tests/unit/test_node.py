@@ -21,6 +21,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import (
     Node,
     check_prefix,
     nodes_of_run,
+    prefix_of,
     state_name,
     variables,
 )
@@ -338,3 +339,12 @@ def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
 def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigurationError, match="hostvars_prefix is "):
         check_prefix(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["nsml_", "n", "world_size_"])
+def test_a_prefix_is_known_by_the_variables_that_it_made(prefix: str) -> None:
+    (found,) = nodes_of_run([{"mpiWorldSize": 2, "bootNodeId": "b", "nodeId": "node0"}], RUN)
+    made = {"slurm_world_size": 2, "slurm_node_id": 7, **variables(found, prefix)}
+    assert prefix_of(made) == prefix
+    for field in ("node_id", "name", "ready", "world_size"):
+        assert prefix_of({name: value for name, value in made.items() if name != f"{prefix}{field}"}) is None

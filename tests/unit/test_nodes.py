@@ -712,6 +712,15 @@ def test_a_key_that_is_null_is_in_the_default_group(tmp_path: Path, key: str) ->
     assert loaded.members("at_nowhere") == ["project-2-0"]
 
 
+@pytest.mark.parametrize("value", [5, 1.5, True, None, [1, "nsml_rank"], {"a": 1}])
+def test_a_value_to_compose_that_is_no_text_is_meant_as_it_is(tmp_path: Path, value: object) -> None:
+    serve_nodes([row()])
+
+    loaded = load(tmp_path, f"{SMALLEST}strict: true\ncompose: {{x: {json.dumps(value)}}}\n")
+
+    assert loaded.variables("project-2-0")["x"] == value
+
+
 def test_a_number_may_be_the_name_of_a_group(tmp_path: Path) -> None:
     serve_nodes([row()])
 

@@ -191,22 +191,10 @@ def test_all_else_is_left_to_ansibles_own_look_at_types() -> None:
     _options.check_types({"access_key": "x", "api_key": 5, "run": [2], "page_size": 5, "timeout": 0.5, "wrong": 0.5}, KNOWN)
 
 
-def test_other_values_than_those_to_compose_may_be_no_texts() -> None:
-    known = {"compose": {"type": "dict"}, "groups": {"type": "dict"}}
-    _options.check_given({"compose": {"x": "1"}, "groups": {"g": True}}, known)
-    _options.check_given({"compose": None}, known)
-
-
 @pytest.mark.parametrize(("states", "number"), [([1], 1), (["a", 2], 2)])
 def test_the_item_that_is_no_text_is_named_by_its_place(states: list[Any], number: int) -> None:
     with pytest.raises(ConfigurationError, match=f"^states holds an item that is no text, number {number}"):
         check(states=states)
-
-
-@pytest.mark.parametrize("expression", [5, True, None, [1], {"a": 1}])
-def test_what_is_composed_is_a_text(expression: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"^compose holds 'port', whose value is no text"):
-        _options.check_given({"compose": {"x": "1", "port": expression}}, {"compose": {"type": "dict"}})
 
 
 @pytest.mark.parametrize("states", [[""], [" "], ["NODE_STATE_"]])
