@@ -45,11 +45,11 @@ NAME = "navercloud.nsml"
 ROOT = Path(__file__).parent
 TEST_TOOLS = ("-r", "tests/requirements.txt")
 
-# A room of the house is held by the tests of its own name.
+# A module is tested by the file of its own name, in the folder of its own name.
 MUTMUT = """
 [tool.mutmut]
-source_paths = ["{collection}/plugins/plugin_utils/{room}.py"]
-pytest_add_cli_args_test_selection = ["{collection}/tests/unit/test{room}.py"]
+source_paths = ["{collection}/plugins/plugin_utils/{module}.py"]
+pytest_add_cli_args_test_selection = ["{collection}/tests/unit/{test}.py"]
 also_copy = ["ansible_collections"]
 """
 
@@ -166,15 +166,17 @@ def coverage(session: nox.Session, core: str) -> None:
 
 @nox.session(python=PYTHON, default=False)
 def mutation(session: nox.Session) -> None:
-    """Change the code in every small way, and list the changes that the tests do not notice; after -- come rooms, as _layout."""
+    """Change the code in every small way, and list the changes that no test notices; after -- come modules, as _hosts/naming."""
     session.install(ansible_core(NEWEST), "mutmut>=3.8", *TEST_TOOLS)
-    tested = [path.stem.removeprefix("test") for path in sorted((ROOT / "tests/unit").glob("test_*.py"))]
-    for room in session.posargs or [room for room in tested if (ROOT / f"plugins/plugin_utils/{room}.py").exists()]:
+    utils = ROOT / "plugins/plugin_utils"
+    modules = [path.relative_to(utils).with_suffix("") for path in sorted(utils.rglob("*.py"))]
+    tests = {str(module): module.with_name(f"test_{module.name.removeprefix('_')}") for module in modules}
+    for module in session.posargs or [name for name, test in tests.items() if (ROOT / f"tests/unit/{test}.py").exists()]:
         with collection_tree() as collection:
             tree = collection.parents[2]
-            settings = MUTMUT.format(collection=collection.relative_to(tree), room=room)
+            settings = MUTMUT.format(collection=collection.relative_to(tree), module=module, test=tests[module])
             (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
-            with session.chdir(tree):  # and back: the tree is gone after its room
+            with session.chdir(tree):  # and back: the tree is gone after its module
                 session.run("mutmut", "run", silent=True)
                 for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
                     name, _colon, verdict = line.strip().partition(": ")

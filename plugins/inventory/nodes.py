@@ -251,10 +251,13 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.path import basedir
 from ansible.utils.vars import combine_vars
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils import _layout, _node, _options, _source
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._credentials import Given
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._draft import Draft
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming as _layout
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import Draft
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
@@ -275,7 +278,7 @@ if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
 
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._run import RunRows
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 
 NAME = "navercloud.nsml.nodes"
 ENDINGS = ("nsml.yml", "nsml.yaml")

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._node import check_prefix, state_name
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection, parse_runs
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
 
 # As Ansible takes them; None is a value that was left out.
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})

@@ -129,5 +129,5 @@ def test_a_play_runs_with_the_copy_that_an_update_left_and_no_keys(tmp_path: Pat
 
 @pytest.mark.parametrize("words", ["The Python library requests is missing", "No access_key was found"])
 def test_the_words_that_the_page_quotes_are_the_plugins_own(words: str) -> None:
-    sources = "".join(path.read_text() for path in (REPOSITORY / "plugins" / "plugin_utils").glob("*.py"))
+    sources = "".join(path.read_text() for path in (REPOSITORY / "plugins" / "plugin_utils").rglob("*.py"))
     assert words.replace("access_key", "{name}") in sources

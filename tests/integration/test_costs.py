@@ -20,7 +20,7 @@ from ansible_collections.navercloud.nsml.tests.unit.inventory import load
 SMALLEST = f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n"
 CACHED = "cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: cache\n"
 UTILS = "ansible_collections.navercloud.nsml.plugins.plugin_utils."
-ONLY_WHEN_READ = {"requests", *(f"{UTILS}_{name}" for name in ("api", "endpoints", "faults", "finding", "listing", "transport"))}
+ONLY_WHEN_READ = {"requests", *(f"{UTILS}_api.{name}" for name in ("client", "endpoints", "retry", "pagination", "transport"))}
 
 
 def keys(simulator: Simulator) -> str:

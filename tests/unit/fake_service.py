@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._listing import Entry, Page, read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page, read
 
 Move = Callable[["list[Entry]"], object]
 

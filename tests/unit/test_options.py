@@ -16,8 +16,8 @@ from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
 from ansible_collections.navercloud.nsml.tests.unit.options import DEFAULTS, KNOWN, check
 
 

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lists of the API that the inventory needs, and the pages they answer with. Pure; nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, text
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One list of the API.
+
+    :param what: what it lists, in words for an error text
+    :param key: where the answer holds the rows
+    :param identity: the names of the fields that tell a row from all others
+    :param ranked: whether the rows are numbered from 0 by ``rank``
+    """
+
+    what: str
+    path: str
+    key: str
+    identity: tuple[str, ...]
+    ranked: bool = False
+
+
+PROJECTS = Endpoint("the projects", "/projects", "projects", ("projectId",))
+RUNS = Endpoint("the runs", "/projects/runs", "runList", ("projectId", "runName"))
+
+
+def nodes_of(project: str, run: str, name: str = "") -> Endpoint:
+    """Return the list of a run's nodes.
+
+    :param project: the project's ID
+    :param name: the project's name for an error text, where it is known
+    :raises SelectionError: the project or the run cannot be part of a path
+    """
+    return Endpoint(
+        f"the nodes of run {readable(run)} of project {readable(name or project)}",
+        f"{run_path(project, run)}/nodes",
+        "nodes",
+        ("nodeId",),
+        ranked=True,
+    )
+
+
+def run_path(project: str, run: str) -> str:
+    """Return the path of a run.
+
+    :param project: the project's ID
+    :raises SelectionError: the project or the run cannot be part of a path
+    """
+    return f"/projects/{_segment(project)}/runs/{_segment(run)}"
+
+
+def _segment(name: str) -> str:
+    """Return a name as one part of a path, and no more than that: dots would be resolved, half of a surrogate cannot be sent."""
+    try:
+        segment = quote(name, safe="")
+    except UnicodeEncodeError:
+        segment = ""
+    if segment in ("", ".", ".."):
+        raise SelectionError(f"A project or run cannot be named {readable(repr(name))}. Check project and run.")
+    return segment
+
+
+def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
+    """Return one page of the answer (the shape ``{key: [...], "totalCount": n}`` is documented).
+
+    :param where: method and path, for an error text
+
+    :raises ResponseError: the body has another shape, or a row no identity, or that of another row; the text says where
+    """
+    rows = body.get(endpoint.key) if isinstance(body, Mapping) else None
+    if not isinstance(rows, list):
+        raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}")
+    entries: list[Entry] = []
+    seen: dict[Hashable, Row] = {}
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise _malformed(endpoint, where, f"page {number}, row {index} is no object")
+        identity = _identity(row, endpoint)
+        if identity is None:
+            raise _malformed(endpoint, where, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
+        if (other := seen.setdefault(identity, row)) is not row and _contents(other, endpoint) != _contents(row, endpoint):
+            names = " and ".join(endpoint.identity)
+            raise _malformed(
+                endpoint, where, f"page {number}, row {index} is another one with the {names} of row {rows.index(other)}"
+            )
+        entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
+    return Page(entries, integer(body.get("totalCount")))
+
+
+def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:
+    parts = tuple(text(row.get(name)) for name in endpoint.identity)
+    return parts if all(parts) else None
+
+
+def _contents(row: Row, endpoint: Endpoint) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in endpoint.identity}
+
+
+def _malformed(endpoint: Endpoint, where: str, problem: str) -> ResponseError:
+    return ResponseError(
+        endpoint.what,
+        where,
+        f"the answer is not what the API describes: {problem}.",
+        "Check that api_url is the NSML API; if it is, please report this text.",
+    )

@@ -1,0 +1,316 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One exchange with the service: a session, time limits, retries, and an error for every answer that is not a 200.
+
+An attempt runs on a thread of its own that is given up when its time is over. That is the one way to bound everything: looking
+up the name, the TLS handshake, a proxy, headers that never end, and a body that comes byte by byte.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import (
+    classify,
+    clock_skew,
+    is_worth_retrying,
+    pause_before,
+    read_fault,
+    retry_after,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.signature import SignatureV2
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.url import check_url
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    CertificateError,
+    ConfigurationError,
+    ConnectionFailed,
+    RequestError,
+    ResponseError,
+    TimeExceeded,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+
+try:
+    import requests
+    from urllib3 import disable_warnings
+    from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutError
+except ImportError:
+    HAS_REQUESTS = False
+else:
+    HAS_REQUESTS = True
+    # Its warnings quote headers that it cannot parse, which may hold a key, and go to Ansible's log file.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
+
+# 50,000 nodes in one answer are some 35 MiB and a million values, which take a second to parse: no deadline can break in there.
+MAX_BODY = 64 * 1024 * 1024
+MAX_VALUES = 2_000_000
+_CHUNK = 64 * 1024
+
+# What TLS makes of a connection that is cut.
+_TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+# What the vendor's support asks for (documented).
+_SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
+
+
+class Deadline:
+    """The moment by which all reading must be done.
+
+    :param seconds: how long from now
+    :param clock: a monotonic clock, in seconds
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Return the seconds that are left, zero or less when it is over."""
+        return self._end - self._clock()
+
+
+@dataclass(frozen=True)
+class Request:
+    """One GET.
+
+    :param what: what it reads, in words for an error text
+    :param path: the path below the API's URL, its parts quoted already
+    :param query: the parameters, in the order in which they are sent
+    """
+
+    what: str
+    path: str
+    query: Mapping[str, int] = field(default_factory=dict)
+
+
+class Transport:
+    """Sends requests, counts them as ``requests_made``, and returns the JSON of their answers.
+
+    :param url: the API's URL, with its service prefix
+    :param timeout: seconds for one attempt, from looking up the name to the last byte
+    :param retries: further attempts after the first
+    :param connections: how many connections to keep, one for each thread that calls
+    :param verify: False, True, or the path of a CA bundle
+    :param now: seconds since the epoch; signs requests and is held against the service's clock
+    :raises ConfigurationError: the requests library is missing, or the URL is not one to send keys to
+    """
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        *,
+        timeout: float,
+        retries: int,
+        connections: int,
+        verify: bool | str = True,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        rand: Callable[[], float] = random.random,
+    ) -> None:
+        if not HAS_REQUESTS:
+            raise ConfigurationError(
+                "The Python library requests is missing. Install it for the Python that runs Ansible:"
+                " python3 -m pip install requests"
+            )
+        if not verify:
+            disable_warnings(InsecureRequestWarning)  # it would come with each request; the user is told once
+        self._url = check_url(url)
+        self._credentials = credentials
+        self._timeout = timeout
+        self._retries = retries
+        self._verify = verify
+        self._now = now
+        self._sleep = sleep
+        self._rand = rand
+        self._count = threading.Lock()
+        self.requests_made = 0
+        self._session = requests.Session()
+        self._session.auth = SignatureV2(credentials, now)
+        # Loopback in plain http never goes through a proxy, which would carry the keys off this machine.
+        self._session.trust_env = urlsplit(self._url).scheme == "https"
+        self._session.mount(self._url, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections))
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._session.close()
+
+    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
+        """Return the JSON value that the service answers.
+
+        :param lasting: statuses that do not pass for this request, so that it is not tried again
+        :raises RequestError: its class says how it failed
+        """
+        attempt = 0
+        while True:
+            try:
+                return self._attempt(request, deadline)
+            except RequestError as error:
+                if attempt:
+                    error.note = f"Tried {attempt + 1} times."
+                if attempt >= self._retries or not is_worth_retrying(error) or getattr(error, "status", None) in lasting:
+                    raise
+                pause = pause_before(error, attempt, self._rand())
+                left = deadline.remaining()
+                if 0 < left <= pause:
+                    error.note = (
+                        f"The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
+                        f" {deadline.seconds:g} s are left: try again later, or raise deadline."
+                    )
+                if left <= pause:
+                    raise
+            self._sleep(pause)
+            attempt += 1
+
+    def _attempt(self, request: Request, deadline: Deadline) -> Any:
+        seconds = min(self._timeout, deadline.remaining())
+        if seconds > 0:
+            with self._count:
+                self.requests_made += 1
+            try:
+                return Task(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
+            except TimeoutError:
+                pass  # said below, without the exception that the thread may still come to
+        if seconds < self._timeout:
+            problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
+        else:
+            problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
+        raise self._error(TimeExceeded, request, problem, advice)
+
+    def _exchange(self, request: Request, seconds: float) -> Any:
+        """Send one request and read its answer, on the thread of the attempt."""
+        try:
+            with self._send(self._target(request), seconds) as response:
+                body = self._body(response, request)
+        except requests.exceptions.Timeout:
+            raise TimeoutError from None
+        except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
+            if isinstance(_root_cause(error), ReadTimeoutError):  # what requests takes for a broken connection in a body
+                raise TimeoutError from None
+            raise self._connection_error(error, request) from None
+        text = body.decode("utf-8-sig", "replace")
+        if response.status_code != 200:
+            raise self._status_error(response, text, request)
+        try:
+            return parse_json(text, self._credentials.redact)
+        except (ValueError, RecursionError):
+            raise self._json_error(response, text, request) from None
+
+    def _send(self, url: str, seconds: float) -> requests.Response:
+        """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
+        session = self._session
+        settings: Mapping[str, Any] = session.merge_environment_settings(url, {}, True, self._verify, None)
+        prepared = session.prepare_request(requests.Request("GET", url))
+        return session.get_adapter(url).send(prepared, timeout=seconds, **settings)
+
+    def _body(self, response: requests.Response, request: Request) -> bytes:
+        response.raw.enforce_content_length = True  # urllib3 1 takes a short body for a whole one otherwise
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > MAX_BODY:
+                problem = f"the answer is larger than {MAX_BODY // 1024**2} MiB{self._ids(response)}."
+                raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
+        if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
+            problem = f"the answer holds more than {MAX_VALUES:,} values{self._ids(response)}."
+            raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
+        return bytes(body)
+
+    def _connection_error(self, error: Exception, request: Request) -> RequestError:
+        cause = _root_cause(error)
+        words = self._clean(_words(cause)).rstrip(".")
+        if isinstance(error, ValueError):  # a proxy's URL may hold a password: it is not quoted
+            words = "the URL of the service, or of a proxy in the environment, cannot be used"
+        if isinstance(error, requests.exceptions.ProxyError):
+            problem = f"the proxy on the way to {self._host()} failed: {words}."
+            return self._error(ConnectionFailed, request, problem, "Check the proxy settings in the environment.")
+        if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
+            problem = f"TLS to {self._host()} failed: {words}."
+            advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."
+            return self._error(CertificateError, request, problem, advice)
+        problem = f"the connection to {self._host()} failed: {words}."
+        return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
+
+    def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
+        status, headers, ids = response.status_code, response.headers, self._ids(response)
+        if 300 <= status < 400:
+            problem = f"HTTP {status}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}{ids}."
+            advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
+            return self._error(ResponseError, request, problem, advice)
+        fault = read_fault(text, self._credentials.redact)
+        kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
+        return kind(
+            request.what,
+            self.where(request),
+            f"HTTP {status}{fault}{ids}.",
+            advice,
+            status=status,
+            code=fault.code,
+            retry_after=retry_after(headers.get("Retry-After", ""), self._now()),
+        )
+
+    def _json_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
+        answer = f'"{self._clean(text)}"{self._ids(response)}'
+        if _may_be_cut(response, text):
+            problem = f"the answer breaks off, or is no JSON: {answer}."
+            return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
+        problem = f"the answer is no JSON that can be used: {answer}."
+        advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
+        return self._error(ResponseError, request, problem, advice)
+
+    def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
+        return kind(request.what, self.where(request), problem, advice)
+
+    def _target(self, request: Request) -> str:
+        return self._url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
+
+    def where(self, request: Request) -> str:
+        """Return method and path of a request, for an error text."""
+        return "GET /" + self._target(request).split("/", 3)[3]
+
+    def _host(self) -> str:
+        return urlsplit(self._url).netloc
+
+    def _ids(self, response: requests.Response) -> str:
+        """Return what the vendor's support asks for."""
+        headers = response.headers
+        return "".join(f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
+
+    def _clean(self, text: str) -> str:
+        return readable(text, self._credentials.redact)
+
+
+def _may_be_cut(response: requests.Response, text: str) -> bool:
+    """Say whether the connection may have ended within a body whose end only the connection's end marks."""
+    framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
+    return not framed and text.lstrip()[:1] in ("", "{", "[")
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Return the innermost error of those that the libraries wrap in each other."""
+    inner = getattr(error, "reason", None)
+    if not isinstance(inner, BaseException):
+        inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+    return _root_cause(inner) if inner else error
+
+
+def _words(error: BaseException) -> str:
+    """Return an error's text without the addresses of objects, or its name when it has none."""
+    return re.sub(r"<[^>]*>:? ?|^HTTPS?Connection(Pool)?\([^)]*\): ", "", str(error)) or type(error).__name__

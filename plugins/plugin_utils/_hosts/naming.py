@@ -1,0 +1,190 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Nodes and the names they should bear, to unique host names and groups in a fixed order. Pure; nothing of Ansible in it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import shortened
+
+ALL = "nsml"
+READY = "nsml_ready"
+GROUP_BY = ("project", "run", "state", "rank")
+
+_LONGEST_NAME = 128
+
+# Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
+_RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL})
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One node with its variables, and the name that it should bear."""
+
+    node: Node
+    name: str
+    variables: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the inventory will hold.
+
+    :param hosts: in the order project, run number, rank, node ID
+    :param groups: names of the groups below ``nsml``, in a fixed order, each with its hosts' names in their order
+    :param warnings: one line each
+    """
+
+    hosts: list[Host]
+    groups: dict[str, list[str]]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What other sources brought, which must not come to mean something else.
+
+    :param names: the names of nodes, each with its node ID
+    :param groups: the names of groups of projects and runs, each with the value that it stands for
+    """
+
+    names: dict[str, str]
+    groups: dict[str, Hashable]
+
+
+def meanings(groups: Sequence[str], project_id: str | None, run_name: str | None) -> dict[str, Hashable]:
+    """Return the values that the groups of a node stand for, where those are of a project or a run."""
+    of_kind: dict[str, Hashable] = {"nsml_project_": project_id, "nsml_run_": (project_id, run_name)}
+    return {group: value for group in groups for prefix, value in of_kind.items() if group.startswith(prefix)}
+
+
+def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, strict: bool) -> Layout:
+    """Return the hosts in order, with unique harmless names, and their groups.
+
+    :param known: names that other nodes, and groups that other projects and runs, do not share
+    :raises NamingError: two hosts or two groups would share one name, and strict is on
+    """
+    warnings: list[str] = []
+    ordered = sorted(hosts, key=_order)
+    groups = _grouped(ordered, group_by, known.groups, warnings, strict)
+    named = _named(ordered, groups.keys(), known.names, warnings, strict)
+    members = {group: [named[place].name for place in places] for group, places in groups.items()}
+    return Layout(named, members, warnings)
+
+
+def safe_name(name: str) -> str:
+    """Return a host's name made of harmless characters: letters, digits, ``_``, ``.`` and ``-``."""
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
+
+
+@lru_cache(maxsize=4096)
+def safe_group(value: str) -> str:
+    """Return a part of a group's name, by Ansible's own rule for what is unsafe."""
+    return re.sub(r"\W", "_", value)[:_LONGEST_NAME]
+
+
+def _order(host: Host) -> tuple[Any, ...]:
+    """Sort by project, run number, rank, node ID; what is no number comes after all numbers."""
+    node = host.node
+    run = node.run
+    rank = float("inf") if node.rank is None else node.rank
+    return run.project_title, run.project_id, run.number, run.name, rank, node.id
+
+
+def _named(hosts: Sequence[Host], groups: Set[str], known: Mapping[str, str], warnings: list[str], strict: bool) -> list[Host]:
+    wanted = [safe_name(host.name) for host in hosts]
+    times = Counter(wanted)
+    clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
+    clashes |= {name for host, name in zip(hosts, wanted) if known.get(name, host.node.id) != host.node.id}
+    if clashes:
+        text = f"Host names that are not free for one node alone: {shortened(map(repr, sorted(clashes)))}."
+        if strict:
+            raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
+        warnings.append(f"{text} The node ID was added to each.")
+    mine = {host.node.id for host in hosts}
+    taken = (times.keys() - clashes) | {name for name, node_id in known.items() if node_id not in mine}
+    return [
+        _renamed(host, name if name not in clashes or known.get(name) == host.node.id else _name_with_id(host.node, name, taken))
+        for host, name in zip(hosts, wanted)
+    ]
+
+
+def _renamed(host: Host, name: str) -> Host:
+    return host if name == host.name else replace(host, name=name)
+
+
+def _name_with_id(node: Node, name: str, taken: set[str]) -> str:
+    """Return a name with the node ID in it; what has a dash inside is never reserved, nor a group's."""
+    return _take(f"{name or 'node'}-{safe_name(node.id)}", taken)
+
+
+def _take(name: str, taken: set[str]) -> str:
+    """Return a name, with a number where it is taken, and take it."""
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}_{number}", number + 1
+    taken.add(free)
+    return free
+
+
+def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, Hashable], list[int]]:
+    """Return for each group, as its name and the value that it stands for, the places of its hosts; kind after kind."""
+    members: dict[tuple[str, Hashable], list[int]] = {}
+    for kind in (*GROUP_BY, READY):
+        if kind in group_by or kind == READY:
+            for place, host in enumerate(hosts):
+                if group := _group(kind, host.node):
+                    members.setdefault(group, []).append(place)
+    return members
+
+
+def _grouped(
+    hosts: Sequence[Host], group_by: Sequence[str], known: Mapping[str, Hashable], warnings: list[str], strict: bool
+) -> dict[str, list[int]]:
+    """Return the places of its hosts for each group's name; two values never share one."""
+    members = _members(hosts, group_by)
+    times = Counter(group for group, _value in members)
+    clashes = {group for group, count in times.items() if count > 1}
+    clashes |= {group for group, value in members if known.get(group, value) != value}
+    if clashes:
+        text = f"Group names that different values fall into: {shortened(sorted(clashes))}."
+        if strict:
+            raise NamingError(f"{text} Leave that kind out of group_by, or switch strict off to have a hash added.")
+        warnings.append(f"{text} A hash of its value was added to each.")
+    taken = times.keys() - clashes
+    return {
+        group if group not in clashes or known.get(group) == value else _take(f"{group}_{_fingerprint(value)}", taken): places
+        for (group, value), places in members.items()
+    }
+
+
+def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
+    """Return a node's group of a kind, as its name and the value that it stands for; None where it is in none."""
+    run = node.run
+    project = safe_group(run.project_title)
+    if kind == "project":
+        return f"nsml_project_{project}", run.project_id
+    if kind == "run":
+        return f"nsml_run_{project}_{safe_group(run.name)}", (run.project_id, run.name)
+    if kind == "state" and node.state is not None:
+        return f"nsml_state_{safe_group(node.state)}", node.state
+    if kind == "rank" and node.rank is not None:
+        return f"nsml_rank_{node.rank}", node.rank
+    if kind == READY and node.ready:
+        return READY, READY
+    return None
+
+
+def _fingerprint(value: Hashable) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:8]

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the inventory will hold, as plain values: drawn up and checked whole before the inventory itself is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ALL, Layout
+
+# Ansible itself puts every group below this one.
+_ROOT = "all"
+
+
+class Draft:
+    """Hosts with their variables, groups with their members and their parent groups, all in order.
+
+    It takes additions by the names that Ansible's ``InventoryData`` has for them, so that Ansible's own code for constructed
+    groups can add to it.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
+        self.own = layout.groups.keys()
+        self.composed: dict[str, dict[str, Any]] = {}
+        self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
+        self.members |= {group: dict.fromkeys(names) for group, names in layout.groups.items()}
+        self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout.groups}
+
+    def add_group(self, group: str) -> str:
+        """Add a group, and return its name."""
+        self.members.setdefault(group, {})
+        return group
+
+    def add_host(self, host: str, group: str) -> None:
+        """Add a host to a group."""
+        self.members[group][host] = None
+
+    def add_child(self, group: str, child: str) -> None:
+        """Add a group, or else a host, to a group."""
+        if child in self.members:
+            self.parents.setdefault(child, {})[group] = None
+        else:
+            self.add_host(child, group)
+
+    def group_names(self) -> dict[str, list[str]]:
+        """Return for each host the names of its groups, sorted, as the variable of that name has them."""
+        names: dict[str, list[str]] = {host: [] for host in self.hosts}
+        for group in sorted(self.members):
+            for host in self.members[group]:
+                names[host].append(group)
+        return names
+
+    def check(self, hosts: Set[str], parents: Mapping[str, Iterable[str]]) -> None:
+        """Refuse what Ansible could not hold together with what it holds already.
+
+        :param hosts: the names of the hosts of other sources
+        :param parents: the names of their groups, each with those of its parent groups
+        :raises NamingError: a host bears the name of a group, or groups would hold each other
+        """
+        clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
+        if clashes:
+            raise NamingError(
+                f"Names of a host and of a group at once: {', '.join(sorted(clashes))}. Choose other hostnames or group names."
+            )
+        above = {
+            group: {*parents.get(group, ()), *self.parents.get(group, ()), *(() if group == _ROOT else (_ROOT,))}
+            for group in (*parents, *self.members)
+        }
+        try:
+            TopologicalSorter(above).prepare()
+        except CycleError as error:
+            raise NamingError(f"Groups that would hold each other: {', '.join(sorted(set(error.args[1])))}.") from None

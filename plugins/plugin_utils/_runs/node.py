@@ -1,0 +1,172 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One row of the API, as a frozen Node, and as the variables of a host."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+
+RUNNING = "running"
+
+# The documentation names this field in two ways; the example is right (field table against example).
+_MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
+
+# A leading dash would be an option of ssh, and a % one of its tokens.
+_ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
+
+_PLAIN = frozenset({int, bool, type(None)})
+
+# Deeper values exhaust the stack of those who copy, mark or print them.
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node, with what could be made of its row; a field that is missing or odd is None.
+
+    :param row: the row as sent
+    :param state: lower case, without ``NODE_STATE_`` (the set of states is open)
+    :param host: the address to connect to
+    :param port: the port of its SSH server, 1 to 65535
+    :param exit_code: 0 or more once it has exited (example only: -1 while it has not)
+    :param world_size: how many nodes its run has
+    """
+
+    row: Mapping[str, Any]
+    id: str
+    run: Run
+    rank: int | None
+    state: str | None
+    host: str | None
+    port: int | None
+    exit_code: int | None
+    world_size: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is running and can be reached."""
+        return self.state == RUNNING and self.host is not None and self.port is not None
+
+    @property
+    def name(self) -> str:
+        """What users call it: project, run and rank; its ID takes the place of a rank that is missing."""
+        return f"{self.run.project_title}-{self.run.name}-{self.id if self.rank is None else self.rank}"
+
+
+def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
+    """Return the run's nodes; each row has a node ID."""
+    return [
+        Node(
+            row=row,
+            id=str(text(row["nodeId"])),
+            run=run,
+            rank=_rank(row.get("rank")),
+            state=state_name(text(row.get("state"))),
+            host=_address(row.get("host")),
+            port=_port(row.get("sshPort")),
+            exit_code=integer(row.get("exitCode")),
+            world_size=len(rows),
+        )
+        for row in rows
+    ]
+
+
+def variables(node: Node, prefix: str) -> dict[str, Any]:
+    """Return the host variables of a node: every field of its row as sent, three of our own, and how to connect.
+
+    A field that the API adds later comes along, but never as a variable that Ansible itself reads.
+    """
+    names = _variable_names(prefix, tuple(node.row))
+    fields = {name: _printable(value) for name, value in zip(names, node.row.values()) if name}
+    own = {"name": _printable(node.name), "world_size": node.world_size, "ready": node.ready}
+    fields.update(zip(_variable_names(prefix, tuple(own)), own.values()))
+    if node.host is not None:
+        fields["ansible_host"] = node.host
+    if node.port is not None:
+        fields["ansible_port"] = node.port
+    return fields
+
+
+def prefix_of(variables: Mapping[str, Any]) -> str | None:
+    """Return the prefix of what :func:`variables` made; None for a host that is no node, though it may have a ``node_id``."""
+    prefixes = (name.removesuffix("world_size") for name in variables if name.endswith("world_size"))
+    return next(
+        (prefix for prefix in prefixes if {f"{prefix}{field}" for field in ("node_id", "name", "ready")} <= variables.keys()),
+        None,
+    )
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuse a prefix that makes no variable names, or those that Ansible itself reads.
+
+    :raises ConfigurationError: with what a prefix may be
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix) or prefix.startswith("ansible_"):
+        raise ConfigurationError(
+            f"hostvars_prefix is {prefix!r}. It must be letters, digits and _, begin with a letter or _, and not with ansible_."
+        )
+
+
+def state_name(state: str | None) -> str | None:
+    """Return a state as users write it: ``NODE_STATE_RUNNING`` is ``running``."""
+    return (state.strip().lower().removeprefix("node_state_") or None) if state else None
+
+
+def _rank(value: object) -> int | None:
+    rank = integer(value)
+    return rank if rank is not None and rank >= 0 else None
+
+
+def _address(value: object) -> str | None:
+    address = value.strip() if isinstance(value, str) else ""
+    return address if len(address) < 256 and _ADDRESS.fullmatch(address) else None
+
+
+def _port(value: object) -> int | None:
+    port = integer(value)
+    return port if port is not None and 1 <= port <= 65535 else None
+
+
+@lru_cache(maxsize=256)  # the rows of a list have the same keys, or nearly so
+def _variable_names(prefix: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the variable's name of each field, empty where it has none."""
+    return tuple("" if key == _MISSPELLED and _SPELLED in keys else _variable_name(prefix, key) for key in keys)
+
+
+def _variable_name(prefix: str, key: str) -> str:
+    """Return a field's name in snake case, with harmless characters; empty for a variable that Ansible itself reads."""
+    key = _SPELLED if key == _MISSPELLED else key
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
+    name = prefix + re.sub(r"[^a-z0-9_]", "_", words)
+    return "" if name.startswith("ansible_") else name
+
+
+def _printable(value: Any, depth: int = 0) -> Any:
+    """Return a value as sent, but for what Ansible cannot print, or does not guard."""
+    if isinstance(value, str):  # first, as most are
+        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair is no text
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, (list, dict)):
+        if depth >= _DEEPEST:
+            return "(nested too deep)"
+        if isinstance(value, dict):
+            return {_harmless_key(key): _printable(item, depth + 1) for key, item in value.items()}
+        return [_printable(item, depth + 1) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _harmless_key(key: str) -> str:
+    """Return a key of a nested object without what begins a template: up to 2.18 Ansible guards values, but not keys."""
+    return re.sub(r"[{#]", "_", str(_printable(key)))

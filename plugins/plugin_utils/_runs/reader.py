@@ -1,0 +1,75 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One reading of the service: the runs that are meant, each with its whole list of nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, nodes_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, RequestError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Read, explain, find_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
+
+if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+
+
+# Runs may go, and others come, while they are read.
+_MOST_LOOK_UPS = 5
+
+
+def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
+    """Return the runs that are meant, with the rows of their nodes, in the order of project and number.
+
+    :raises SelectionError: a project or run does not exist, or a name means several
+    :raises RequestError: a list could not be read, or not be proven complete
+    """
+
+    def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
+        return api.read(endpoints, deadline)
+
+    runs: Sequence[Run] = find_runs(selection, read_lists)
+    for _attempt in range(_MOST_LOOK_UPS):
+        try:
+            return _read_nodes(runs, read_lists)
+        except NotFoundError as error:
+            runs = _explained(error, selection, runs, read_lists)
+    return _read_nodes(runs, read_lists)
+
+
+def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
+    lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
+    return [RunRows(_with_project_name(run, rows), rows) for run, rows in zip(runs, lists)]
+
+
+def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
+    """A run that was found without a look-up has its project's name from its nodes."""
+    names = Counter(filter(None, (text(row.get("projectName")) for row in rows)))
+    most_common = max(sorted(names), key=names.__getitem__, default=None)  # one odd row renames no others
+    return replace(run, project_name=run.project_name or most_common)
+
+
+def _explained(error: NotFoundError, selection: Selection, tried: Sequence[Run], read_lists: Read) -> Sequence[Run]:
+    """Return other runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
+
+    :raises SelectionError: what is missing, with what there is
+    :raises NotFoundError: nothing is missing, or the look-up failed too
+    """
+    try:
+        meant = explain(selection, read_lists)
+    except SelectionError as reason:
+        raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
+    except RequestError:
+        raise error from None
+    if {(run.project_id, run.name) for run in meant} == {(run.project_id, run.name) for run in tried}:
+        raise error
+    return meant

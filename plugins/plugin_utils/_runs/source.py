@@ -1,0 +1,118 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the runs come from: the cache, where it may be used, or the service, whose answer is then stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+
+if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Who is told what happens.
+
+    :param tell: says something to a person at once
+    :param detail: says something to a person who asked for details
+    :param warn: warns of something that should be mended
+    """
+
+    tell: Callable[[str], object]
+    detail: Callable[[str], object]
+    warn: Callable[[str], object]
+
+
+def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
+    """Return the chosen runs with the rows of their nodes, read now, and waited for where the user wants that.
+
+    :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
+    """
+    # Imported where they are needed: they load requests, which takes longer than a cached inventory.
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader as _reading
+
+    transport = Transport(
+        options.api_url,
+        _credentials.resolve(given, warn=reporter.warn),
+        timeout=options.timeout,
+        retries=options.retries,
+        connections=options.concurrency,
+        verify=options.verify,
+    )
+    if options.verify is False:
+        reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
+    api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
+    deadline: Deadline  # of the reading under way, with the look-ups that follow it
+
+    def read_once() -> list[RunRows]:
+        nonlocal deadline
+        deadline = Deadline(options.deadline)
+        return _reading.read(api, options.selection, deadline)
+
+    def status_of(run: Run) -> str | None:
+        return api.status(run, deadline)
+
+    began = time.monotonic()
+    try:
+        if options.patience.timeout:
+            runs = _waiting.wait(read_once, status_of, options.patience, tell=reporter.tell)
+        else:
+            runs = read_once()
+    finally:
+        transport.close()
+    seconds = time.monotonic() - began
+    reporter.detail(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+    return runs
+
+
+def read_cached(
+    options: Options, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, refresh: bool
+) -> list[RunRows]:
+    """Return what the cache holds for these options, or else :func:`read` it and store it there.
+
+    :param cache: Ansible's
+    :param refresh: read and store, whatever the cache holds
+    :raises NsmlError: as :func:`read` does; nothing is stored then
+    """
+    access_key = _credentials.resolve_access_key(given, warn=reporter.warn)
+    key = _snapshot.key(options.api_url, access_key, options.selection)
+    if not refresh and (snapshot := _snapshot.load(_stored(cache, key), key)) and _is_enough(snapshot, options):
+        age = max(0.0, time.time() - snapshot.read_at)
+        reporter.detail(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
+        return snapshot.runs
+    runs = read(options, given, reporter)
+    cache[key] = _snapshot.dump(Snapshot(runs, time.time()), key)
+    return runs
+
+
+def _stored(cache: MutableMapping[str, Any], key: str) -> object:
+    try:
+        return cache[key]
+    except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
+        return None
+
+
+def _is_enough(snapshot: Snapshot, options: Options) -> bool:
+    """Say whether a snapshot has what the user would otherwise wait for."""
+    return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience)
+
+
+def _count(runs: Sequence[RunRows]) -> str:
+    return f"nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"

@@ -1,0 +1,271 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole lists are read side by side, in the same order and with the same outcome whoever answers first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from typing import Any, cast
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, Endpoint, nodes_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request, Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    IncompleteError,
+    NotFoundError,
+    RequestError,
+    ResponseError,
+    ServerError,
+    StatusError,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+
+NODES = nodes_of("p1", "2", "bert")
+DEADLINE = Deadline(60)
+PATIENCE = 20.0  # for threads that wait for each other; only a failing test takes so long
+
+Answer = Callable[[Request], Any]
+
+
+class FakeTransport:
+    """Answers by a function of the request, and notes what was asked."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self.asked: list[tuple[str, int]] = []
+        self.lasting: list[Collection[int]] = []
+
+    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
+        assert deadline is DEADLINE
+        self.asked.append((request.path, request.query.get("page", -1)))
+        self.lasting.append(lasting)
+        return self._answer(request)
+
+    def where(self, request: Request) -> str:
+        return f"GET /nsml/v1{request.path}"
+
+
+def read(answer: Answer, *endpoints: Endpoint, page_size: int = 10, concurrency: int = 4) -> list[list[Any]]:
+    transport = FakeTransport(answer)
+    return api(transport, page_size, concurrency).read(endpoints or [NODES], DEADLINE)
+
+
+def api(transport: FakeTransport, page_size: int = 10, concurrency: int = 4) -> Api:
+    return Api(cast(Transport, transport), page_size=page_size, concurrency=concurrency)
+
+
+def nodes(length: int, prefix: str = "") -> list[dict[str, Any]]:
+    return [{"nodeId": f"{prefix}n{rank}", "rank": rank} for rank in range(length)]
+
+
+def page_of(rows: list[Any], request: Request) -> Any:
+    """Return what a service that does as documented answers."""
+    number, size = request.query["page"], request.query["pageSize"]
+    return {"nodes": rows[(number - 1) * size : number * size] if number else [], "totalCount": len(rows)}
+
+
+def refusal(request: Request, status: int) -> StatusError:
+    kind = {404: NotFoundError, 500: ServerError}.get(status, StatusError)
+    return kind(request.what, f"GET {request.path}", f"HTTP {status}.", "Look.", status=status)
+
+
+def fails_at(number: int, status: int, rows: list[Any]) -> Answer:
+    """Answer all pages but one."""
+
+    def answer(request: Request) -> Any:
+        if request.query["page"] == number:
+            raise refusal(request, status)
+        return page_of(rows, request)
+
+    return answer
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 3])
+def test_as_many_pages_are_under_way_at_once_as_concurrency_says(concurrency: int) -> None:
+    # Pages 2 to 61: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
+    together, room = threading.Barrier(concurrency), threading.Semaphore(concurrency)
+    rows = nodes(605)
+
+    def answer(request: Request) -> Any:
+        if request.query["page"] > 1:
+            assert room.acquire(blocking=False), "one more than concurrency allows"
+            together.wait(PATIENCE)
+            room.release()
+        return page_of(rows, request)
+
+    assert read(answer, concurrency=concurrency) == [rows]
+
+
+def test_runs_are_read_side_by_side() -> None:
+    together = threading.Barrier(3)
+
+    def answer(request: Request) -> Any:
+        together.wait(PATIENCE)
+        return page_of(nodes(3), request)
+
+    assert read(answer, *(nodes_of("p1", run) for run in "123"), concurrency=3) == [nodes(3)] * 3
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_the_lists_come_in_the_order_of_the_endpoints_whoever_answers_first(first: int) -> None:
+    endpoints = [nodes_of("p1", str(run)) for run in range(4)]
+    answered = threading.Event()
+
+    def answer(request: Request) -> Any:
+        if request.path == endpoints[first].path:
+            answered.set()
+        assert answered.wait(PATIENCE)
+        return page_of(nodes(3, request.path), request)
+
+    assert read(answer, *endpoints) == [nodes(3, endpoint.path) for endpoint in endpoints]
+
+
+@pytest.mark.parametrize("first", [2, 3])
+def test_the_error_is_that_of_the_earliest_page_whichever_fails_first(first: int) -> None:
+    failed = threading.Event()
+
+    def answer(request: Request) -> Any:
+        number = request.query["page"]
+        if number == 1:
+            return page_of(nodes(35), request)
+        if number == first:
+            failed.set()
+        assert failed.wait(PATIENCE)
+        raise ServerError(request.what, f"page {number}", "HTTP 503.", "", status=503)
+
+    with pytest.raises(ServerError) as error:
+        read(answer)
+    assert error.value.where == "page 2"
+
+
+def test_lists_of_different_lengths_are_read_whole() -> None:
+    rows = {nodes_of("p1", str(length)).path: nodes(length) for length in (0, 5, 25, 40)}
+    found = read(lambda request: page_of(rows[request.path], request), *(nodes_of("p1", run) for run in ("0", "5", "25", "40")))
+    assert found == list(rows.values())
+
+
+def test_no_lists_cost_no_request() -> None:
+    transport = FakeTransport(lambda _request: pytest.fail("asked"))
+    assert api(transport).read([], DEADLINE) == []
+
+
+def test_a_malformed_page_is_an_error_that_says_where() -> None:
+    rows = [*nodes(13), "n13", *nodes(15)[14:]]
+    with pytest.raises(ResponseError) as error:
+        read(lambda request: page_of(rows, request))
+    assert (error.value.what, error.value.where) == (
+        "the nodes of run 2 of project bert",
+        "GET /nsml/v1/projects/p1/runs/2/nodes",
+    )
+    assert "page 2, row 3 is no object" in error.value.problem
+
+
+def test_a_row_that_is_sent_twice_is_one() -> None:
+    rows = [*nodes(5), nodes(5)[2]]
+    assert read(lambda request: {"nodes": rows if request.query["page"] == 1 else [], "totalCount": 5}) == [nodes(5)]
+
+
+@pytest.mark.parametrize("count", [None, -1, "many"])
+def test_a_list_whose_count_tells_nothing_is_read_whole(count: Any) -> None:
+    assert read(lambda request: {**page_of(nodes(5), request), "totalCount": count}) == [nodes(5)]
+
+
+def test_a_count_that_never_agrees_is_an_error_that_says_what_was_seen() -> None:
+    with pytest.raises(IncompleteError) as error:
+        read(lambda request: {**page_of(nodes(5), request), "totalCount": 6})
+    assert "the nodes of run 2 of project bert: GET /nsml/v1/projects/p1/runs/2/nodes" in str(error.value)
+    assert "5 rows on 3 pages, totalCount 6" in str(error.value)
+    assert error.value.advice.startswith("Try again")
+
+
+@pytest.mark.parametrize("status", [400, 404, 406, 500])
+@pytest.mark.parametrize("rows", [[], [{"projectId": "p1"}]], ids=["empty", "one"])
+def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: int) -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] == 0:
+            raise refusal(request, status)
+        return {"projects": rows if request.query["page"] == 1 else [], "totalCount": len(rows)}
+
+    transport = FakeTransport(answer)
+    assert api(transport).read([PROJECTS], DEADLINE) == [rows]
+    # A 500 may be a passing fault: it must come twice.
+    assert [page for _path, page in transport.asked] == [1, 0] * (2 if status == 500 else 1)
+    assert transport.lasting == [() if page else (500,) for _path, page in transport.asked]
+
+
+def test_a_passing_500_at_page_0_hides_no_row() -> None:
+    faults = iter([True])
+
+    def answer(request: Request) -> Any:
+        number = request.query["page"]
+        if number == 0 and next(faults, False):
+            raise refusal(request, 500)
+        return {"nodes": nodes(5) if number == 0 else []}
+
+    assert read(answer) == [nodes(5)]
+
+
+@pytest.mark.parametrize("status", [400, 404, 406])
+def test_a_refused_page_after_the_last_is_the_end(status: int) -> None:
+    assert read(fails_at(3, status, nodes(20))) == [nodes(20)]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 406, 500, 503])
+def test_a_refused_page_1_is_an_error(status: int) -> None:
+    with pytest.raises(StatusError) as error:
+        read(fails_at(1, status, nodes(5)))
+    assert (error.value.what, error.value.status) == ("the nodes of run 2 of project bert", status)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 502, 503, 504])
+def test_a_fault_on_page_2_is_an_error_and_not_an_end(status: int) -> None:
+    with pytest.raises(StatusError) as error:
+        read(fails_at(2, status, nodes(10)))
+    assert error.value.status == status
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])
+def test_a_fault_on_page_0_is_an_error_and_not_a_start(status: int) -> None:
+    with pytest.raises(StatusError) as error:
+        read(fails_at(0, status, []))
+    assert error.value.status == status
+
+
+def test_the_size_asked_for_is_sent_with_each_page() -> None:
+    sizes: list[int] = []
+
+    def answer(request: Request) -> Any:
+        sizes.append(request.query["pageSize"])
+        return page_of(nodes(75), request)
+
+    assert read(answer, page_size=37) == [nodes(75)]
+    assert sizes == [37, 37, 37]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"status": "RUN_STATE_COMPLETED"}, "RUN_STATE_COMPLETED"),
+        ({}, None),
+        ({"status": None}, None),
+        ({"status": ["x"]}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_status_of_a_run_is_told_where_the_service_tells_it(body: Any, status: str | None) -> None:
+    transport = FakeTransport(lambda _request: body)
+    assert api(transport).status(Run("p1", "2"), DEADLINE) == status
+    assert transport.asked == [("/projects/p1/runs/2", -1)]
+
+
+def test_the_status_of_a_run_that_cannot_be_read_is_unknown() -> None:
+    def answer(request: Request) -> Any:
+        raise RequestError(request.what, request.path, "the connection failed.", "")
+
+    assert api(FakeTransport(answer)).status(Run("p1", "2"), DEADLINE) is None

@@ -1,0 +1,350 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One row of the API, as a Node, and as the variables of a host."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import (
+    Node,
+    check_prefix,
+    nodes_of_run,
+    prefix_of,
+    state_name,
+    variables,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.tests.unit.inventory import row, rows
+
+RUN = Run("id0", "2", "bert")
+FIELDS = sorted(row())
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+ODD_ROWS = st.builds(
+    lambda known, unknown: {**row(), **known, **unknown, "nodeId": "node0"},
+    st.dictionaries(st.sampled_from(FIELDS), JSON),
+    st.dictionaries(st.text(max_size=12), JSON, max_size=4),
+)
+
+
+def node(**changes: Any) -> Node:
+    """Return the one node of a run, from the vendor's example row with changes."""
+    (found,) = nodes_of_run([row(**changes)], RUN)
+    return found
+
+
+def of(prefix: str = "nsml_", **changes: Any) -> dict[str, Any]:
+    """Return the host variables of the vendor's example row with changes."""
+    return variables(node(**changes), prefix)
+
+
+def test_the_vendors_example_becomes_one_host_with_all_that_is_documented() -> None:
+    assert of() == {
+        "ansible_host": "223.130.154.166",
+        "ansible_port": 15001,
+        "nsml_node_id": "******0lonwq7k******",
+        "nsml_project_id": "******ygz0iujn******",
+        "nsml_project_name": "project",
+        "nsml_run_name": "2",
+        "nsml_state": "NODE_STATE_RUNNING",
+        "nsml_resource_type": "[Notebook] 4vCPU, 16GB Mem",
+        "nsml_container_image": "nvcr.io/nvidia/tensorflow:21.02-tf1-py3",
+        "nsml_rank": 0,
+        "nsml_exit_code": -1,
+        "nsml_host": "223.130.154.166",
+        "nsml_ssh_port": 15001,
+        "nsml_tcp_ports": [15002, 15003],
+        "nsml_command": "",
+        "nsml_create_time": "2024-09-03T01:38:26",
+        "nsml_update_time": "2024-09-03T01:39:51",
+        "nsml_name": "bert-2-0",
+        "nsml_world_size": 1,
+        "nsml_ready": True,
+    }
+    assert node().rank == 0
+    assert node().state == "running"
+
+
+def test_the_world_is_all_nodes_of_the_run() -> None:
+    assert {found.world_size for found in nodes_of_run(rows(3), RUN)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [({}, "bert-2-0"), ({"rank": "7"}, "bert-2-7"), ({"rank": None}, "bert-2-n0"), ({"rank": -1}, "bert-2-n0")],
+)
+def test_a_node_is_called_by_project_run_and_rank_or_by_its_id(changes: dict[str, Any], name: str) -> None:
+    assert node(**{"nodeId": "n0", **changes}).name == name
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("NODE_STATE_RUNNING", "running"),
+        ("node_state_running", "running"),
+        (" Running ", "running"),
+        ("PENDING", "pending"),
+        ("NODE_STATE_", None),
+        (" ", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_state_is_written_as_users_write_it(sent: str | None, expected: str | None) -> None:
+    assert state_name(sent) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"state": "NODE_STATE_PENDING"}, {"state": None}, {"host": None}, {"host": ""}, {"sshPort": 0}, {"sshPort": None}],
+)
+def test_a_node_is_ready_only_when_it_runs_and_can_be_reached(changes: dict[str, Any]) -> None:
+    assert node().ready
+    assert not node(**changes).ready
+    assert of(**changes)["nsml_ready"] is False
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "node-7.example.com", "a_b", "::1", "fe80::1", "7"])
+def test_an_address_is_used(host: str) -> None:
+    assert of(host=host)["ansible_host"] == host
+
+
+def test_blanks_around_an_address_do_not_get_in() -> None:
+    assert of(host=" 10.0.0.7\n")["ansible_host"] == "10.0.0.7"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "-oProxyCommand=touch /tmp/x",
+        "-oProxyCommand",
+        "%h",
+        "fe80::1%eth0",
+        "a b",
+        "a\nb",
+        "a\x00b",
+        "root@10.0.0.7",
+        "$(touch x)",
+        "`x`",
+        "a;b",
+        "a/b",
+        "{{ x }}",
+        "[::1]",
+        ".",
+        "노드",
+        "a" * 256,
+        "",
+        " ",
+        None,
+        0,
+        7,
+        True,
+        ["10.0.0.7"],
+        {"ip": "10.0.0.7"},
+    ],
+)
+def test_a_host_that_is_no_harmless_address_is_not_used(host: Any) -> None:
+    assert "ansible_host" not in of(host=host)
+
+
+@pytest.mark.parametrize(("sent", "port"), [(1, 1), (65535, 65535), ("15001", 15001), (15001.0, 15001)])
+def test_a_port_is_used(sent: Any, port: int) -> None:
+    used = of(sshPort=sent)["ansible_port"]
+
+    assert (used, type(used)) == (port, int)
+
+
+@pytest.mark.parametrize("sent", [0, -1, 65536, 10**30, "", "ssh", "22 -oX", 22.5, float("nan"), True, None, [22], {"port": 22}])
+def test_a_port_outside_1_to_65535_is_not_used(sent: Any) -> None:
+    assert "ansible_port" not in of(sshPort=sent)
+
+
+@pytest.mark.parametrize(("sent", "exit_code"), [(-1, -1), (0, 0), ("137", 137), (None, None), ("killed", None)])
+def test_an_exit_code_is_a_number_or_none(sent: Any, exit_code: int | None) -> None:
+    assert node(exitCode=sent).exit_code == exit_code
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name != "nodeId"])
+@pytest.mark.parametrize(
+    "value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"]
+)
+def test_an_odd_field_is_kept_as_sent_and_costs_nothing_else(field: str, value: Any) -> None:
+    expected = {name: sent for name, sent in of().items() if name.startswith("nsml_")}
+    snake = re.sub(r"([A-Z])", r"_\1", field).lower()
+
+    found = of(**{field: value})
+
+    assert found[f"nsml_{snake}"] == value
+    derived = {f"nsml_{snake}", "nsml_name", "nsml_ready"}
+    assert {name: found[name] for name in expected.keys() - derived} == {
+        name: expected[name] for name in expected.keys() - derived
+    }
+
+
+def test_a_row_with_nothing_but_an_id_is_a_host() -> None:
+    (found,) = nodes_of_run([{"nodeId": "n0"}], Run("id0", "2"))
+
+    assert variables(found, "nsml_") == {
+        "nsml_node_id": "n0",
+        "nsml_name": "id0-2-n0",
+        "nsml_world_size": 1,
+        "nsml_ready": False,
+    }
+
+
+@given(ODD_ROWS)
+def test_a_host_stays_whatever_its_row_holds(odd: dict[str, Any]) -> None:
+    (found,) = nodes_of_run([odd], RUN)
+
+    made = variables(found, "nsml_")
+
+    json.dumps(made, allow_nan=False, ensure_ascii=False).encode()
+    assert all(re.fullmatch(r"nsml_[a-z0-9_]*|ansible_host|ansible_port", name) for name in made)
+    assert made["nsml_name"] == found.name
+    port = made.get("ansible_port", 1)
+    assert isinstance(port, int)
+    assert not isinstance(port, bool)
+    assert 1 <= port <= 65535
+    assert re.fullmatch(r"[A-Za-z0-9:][A-Za-z0-9._:-]*", made.get("ansible_host", "a"))
+
+
+@pytest.mark.parametrize("name", ["tcpPorts", "tcpProts"])
+def test_both_spellings_of_the_ports_are_read(name: str) -> None:
+    bare = {key: value for key, value in row().items() if key != "tcpPorts"}
+    (found,) = nodes_of_run([{**bare, name: [15002]}], RUN)
+
+    made = variables(found, "nsml_")
+
+    assert made["nsml_tcp_ports"] == [15002]
+    assert "nsml_tcp_prots" not in made
+
+
+def test_of_both_spellings_the_right_one_counts() -> None:
+    assert of(tcpProts=[1], tcpPorts=[2])["nsml_tcp_ports"] == [2]
+
+
+@pytest.mark.parametrize(
+    ("field", "variable"),
+    [
+        ("hostRank", "nsml_host_rank"),
+        ("gpuUUID", "nsml_gpu_uuid"),
+        ("publicIPAddress", "nsml_public_ip_address"),
+        ("ipv6Address", "nsml_ipv6_address"),
+        ("already_snake", "nsml_already_snake"),
+        ("odd-name.x y", "nsml_odd_name_x_y"),
+        ("{{ x }}", "nsml____x___"),
+        ("", "nsml_"),
+        ("노드", "nsml___"),
+    ],
+)
+def test_a_field_that_the_api_adds_comes_along_under_a_harmless_name(field: str, variable: str) -> None:
+    assert of(**{field: "new"})[variable] == "new"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "field"),
+    [("a", "nsible_ssh_common_args"), ("ansible", "_connection"), ("ans", "ible_become_exe")],
+)
+def test_no_field_becomes_a_variable_that_ansible_itself_reads(prefix: str, field: str) -> None:
+    made = of(prefix, **{field: "evil"})
+
+    assert "evil" not in made.values()
+    assert {name for name in made if name.startswith("ansible_")} == {"ansible_host", "ansible_port"}
+
+
+def test_a_field_cannot_replace_what_is_derived() -> None:
+    assert of(name="x", ready="x", worldSize="x") == of()
+
+
+def test_a_prefix_is_put_before_all_but_how_to_connect() -> None:
+    assert {name for name in of("x_") if not name.startswith("x_")} == {"ansible_host", "ansible_port"}
+
+
+def test_what_is_nested_too_deep_is_cut_off_and_the_rest_kept() -> None:
+    deep: Any = "bottom"
+    for _level in range(900):
+        deep = {"next": [deep]}
+
+    made = of(labels=deep, other=[[["x"]]])
+
+    assert "(nested too deep)" in json.dumps(made["nsml_labels"])
+    assert made["nsml_other"] == [[["x"]]]
+
+
+@pytest.mark.parametrize("around", [lambda inner: [inner], lambda inner: {"next": inner}])
+def test_twenty_levels_are_kept(around: Callable[[Any], Any]) -> None:
+    kept = reduce(lambda inner, _level: around(inner), range(20), "bottom")
+    cut = reduce(lambda inner, _level: around(inner), range(20), "(nested too deep)")
+
+    assert of(labels=kept)["nsml_labels"] == kept
+    assert of(labels=around(kept))["nsml_labels"] == cut
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        ("half \ud83d", "half ?"),
+        ({"\ud83d": ["\ud83d"]}, {"?": ["?"]}),
+        ("whole \U0001f600", "whole \U0001f600"),
+    ],
+)
+def test_what_ansible_could_not_print_is_kept_as_a_text_that_it_can(sent: Any, kept: Any) -> None:
+    assert of(labels=sent)["nsml_labels"] == kept
+
+
+def test_half_a_character_in_a_projects_name_is_no_trouble() -> None:
+    (found,) = nodes_of_run([row()], Run("id0", "2", "half \ud83d"))
+
+    assert variables(found, "nsml_")["nsml_name"] == "half ?-2-0"
+
+
+@pytest.mark.parametrize("key", ["{{ 7*7 }}", "{% x %}", "{# x #}", "#jinja2:variable_start_string:'[['\n[[ 7*7 ]]"])
+def test_no_key_of_a_nested_object_can_begin_a_template(key: str) -> None:
+    (kept,) = of(labels={"a": [{key: 1}]})["nsml_labels"]["a"][0]
+
+    assert not re.search(r"[{#]", kept)
+
+
+def test_usual_keys_of_a_nested_object_are_kept() -> None:
+    labels = {"app.kubernetes.io/name": "x", "a b": 1, "키": None, "": []}
+
+    assert of(labels=labels)["nsml_labels"] == labels
+
+
+@pytest.mark.parametrize("prefix", ["nsml_", "x", "_", "N0de_", "ansible", "my_ansible_"])
+def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
+    check_prefix(prefix)
+    assert of(prefix)[f"{prefix}rank"] == 0
+
+
+@pytest.mark.parametrize("prefix", ["", "1x", "a-b", "a b", "{{ x }}", "노드_", "x\n", "ansible_", "ansible_nsml_"])
+def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="hostvars_prefix is "):
+        check_prefix(prefix)
+
+
+@pytest.mark.parametrize("prefix", ["nsml_", "n", "world_size_"])
+def test_a_prefix_is_known_by_the_variables_that_it_made(prefix: str) -> None:
+    (found,) = nodes_of_run([{"mpiWorldSize": 2, "bootNodeId": "b", "nodeId": "node0"}], RUN)
+    made = {"slurm_world_size": 2, "slurm_node_id": 7, **variables(found, prefix)}
+    assert prefix_of(made) == prefix
+    for field in ("node_id", "name", "ready", "world_size"):
+        assert prefix_of({name: value for name, value in made.items() if name != f"{prefix}{field}"}) is None

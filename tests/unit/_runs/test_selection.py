@@ -1,0 +1,60 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs as users name them in the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
+
+
+@pytest.mark.parametrize(
+    ("value", "runs"),
+    [
+        ("2", ("2",)),
+        (2, ("2",)),
+        ([2, "3"], ("2", "3")),
+        ("latest", ("latest",)),
+        (["latest", 2], ("latest", "2")),
+        ("2, 3,latest", ("2", "3", "latest")),
+        (["2", 2, "2"], ("2",)),
+        (("active",), ("active",)),
+    ],
+)
+def test_run_is_one_or_a_list_of_names_numbers_and_keywords(value: object, runs: tuple[str, ...]) -> None:
+    assert parse_runs(value) == runs
+
+
+@pytest.mark.parametrize("value", [None, "", " ", [], [""], ["2", " "], "2,,3", {}, True, [None], [["2"]], 1.5, [{"a": 1}]])
+def test_a_run_that_names_nothing_is_an_error_that_says_what_it_may_be(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="latest, active or all, or a list of these"):
+        parse_runs(value)
+
+
+@pytest.mark.parametrize(
+    ("project", "needs_projects"),
+    [(None, False), ("bert", True), ("a1" * 7, True), ("a1" * 8, False), ("A1" * 8, True), ("languagemodelexperiments", True)],
+)
+def test_only_what_looks_like_an_id_is_taken_for_one(project: str | None, needs_projects: bool) -> None:
+    assert Selection(project, ("2",)).needs_projects is needs_projects
+
+
+@pytest.mark.parametrize(
+    ("project", "runs", "names", "needs_runs"),
+    [
+        ("bert", ("2", "3"), ("2", "3"), False),
+        ("bert", ("2", "latest"), ("2",), True),
+        ("bert", ("active",), (), True),
+        ("bert", ("all",), (), True),
+        (None, ("2",), ("2",), True),
+    ],
+)
+def test_a_keyword_or_no_project_needs_the_list_of_runs(
+    project: str | None, runs: tuple[str, ...], names: tuple[str, ...], needs_runs: bool
+) -> None:
+    selection = Selection(project, runs)
+    assert (selection.names, selection.needs_runs) == (names, needs_runs)

@@ -1,0 +1,297 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the cache or from the service: what is asked, what is stored, and what the user is told; `responses` plays the API."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+import responses
+from ansible.errors import AnsibleError
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    ConfigurationError,
+    ServerError,
+    TimeExceeded,
+    WaitError,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import IN_PROGRESS, Run, RunRows
+from ansible_collections.navercloud.nsml.tests.unit import options
+from ansible_collections.navercloud.nsml.tests.unit.inventory import PROJECT_ID, URL, row, rows, serve, serve_nodes
+
+GIVEN = Given("accessKey0000000", "secretKey0000000", "apiKey0000000000")
+PENDING = {"state": "NODE_STATE_PENDING", "host": None, "sshPort": None}
+
+
+@pytest.fixture(autouse=True)
+def _api() -> Iterator[None]:
+    with responses.mock:
+        yield
+
+
+@dataclass
+class Told:
+    """What the user would see."""
+
+    said: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def reporter(self) -> _source.Reporter:
+        return _source.Reporter(tell=self.said.append, detail=self.details.append, warn=self.warnings.append)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def chosen(**changes: Any) -> Options:
+    return options.check(**{"project": PROJECT_ID, "run": 2, "retries": 0, **changes})
+
+
+def sent(call: int = 0) -> requests.PreparedRequest:
+    return responses.calls[call].request
+
+
+def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("")
+    responses.get(f"https://proxy.example/v1/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
+    changes = {"api_url": "https://proxy.example/v1", "page_size": 37, "timeout": 7.5, "ca_path": str(authority)}
+    (found,) = _source.read(chosen(**changes), GIVEN, told.reporter)
+    assert (found.run.name, found.rows) == ("2", rows(3))
+    assert str(sent().url).endswith("?page=1&pageSize=37")
+    assert sent().headers["x-ncp-iam-access-key"] == GIVEN.access_key
+    assert sent().headers["x-ncp-apigw-api-key"] == GIVEN.api_key
+    settings: dict[str, Any] = vars(sent())["req_kwargs"]  # where `responses` notes how it was sent
+    assert settings["verify"] == str(authority)
+    assert 7 < settings["timeout"] <= 7.5
+    assert (told.said, told.warnings) == ([], [])
+    assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.details[0])
+
+
+def test_that_nobody_checks_the_certificate_is_said(told: Told) -> None:
+    responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
+    _source.read(chosen(validate_certs=False), GIVEN, told.reporter)
+    assert told.warnings == ["validate_certs is off: nobody checks that it is the service that gets the API key."]
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_as_many_pages_are_asked_for_at_once_as_the_options_say(told: Told, concurrency: int) -> None:
+    # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
+    together, room = threading.Barrier(concurrency, timeout=20), threading.Semaphore(concurrency)
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        page = int(parse_qs(urlsplit(str(request.url)).query)["page"][0])
+        if page > 1:
+            assert room.acquire(blocking=False), "one more than concurrency allows"
+            together.wait()
+            room.release()
+        nodes = rows(125)[10 * (page - 1) : 10 * page]
+        return 200, {}, json.dumps({"nodes": nodes, "totalCount": 125})
+
+    responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
+    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), GIVEN, told.reporter)
+    assert found.rows == rows(125)
+
+
+def test_as_many_faults_are_borne_as_the_options_say(told: Told) -> None:
+    serve_faults()
+    with pytest.raises(ServerError):
+        _source.read(chosen(retries=0), GIVEN, told.reporter)
+    assert len(responses.calls) == 1
+
+
+def test_the_deadline_is_that_of_the_options(told: Told) -> None:
+    with pytest.raises(TimeExceeded, match="the deadline of 1e-09 s is over"):
+        _source.read(chosen(deadline=1e-9), GIVEN, told.reporter)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_connection_is_left_open(told: Told, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    closed: list[requests.Session] = []
+
+    def close(session: requests.Session) -> None:
+        closed.append(session)
+
+    monkeypatch.setattr(requests.Session, "close", close)
+    if fails:
+        serve_faults()
+        with pytest.raises(ServerError):
+            _source.read(chosen(), GIVEN, told.reporter)
+    else:
+        serve_nodes(rows(1))
+        _source.read(chosen(), GIVEN, told.reporter)
+    assert len(closed) == 1
+
+
+def test_nothing_is_sent_without_keys(told: Told) -> None:
+    with pytest.raises(ConfigurationError, match="access_key"):
+        _source.read(chosen(), Given(), told.reporter)
+    assert len(responses.calls) == 0
+
+
+def test_a_file_of_keys_that_others_can_read_is_warned_of(told: Told) -> None:
+    configure = Path("~/.ncloud/configure").expanduser()
+    configure.parent.mkdir()
+    configure.write_text("ncloud_access_key_id=fileAccess000\nncloud_secret_access_key=fileSecret000\n")
+    configure.chmod(0o644)
+    serve_nodes(rows(1))
+    _source.read(chosen(), Given(api_key=GIVEN.api_key), told.reporter)
+    assert len(told.warnings) == 1
+    _source.read_cached(chosen(), Given(api_key=GIVEN.api_key), told.reporter, {}, refresh=False)
+    assert len(told.warnings) == 3  # whose key it is, and then the keys
+
+
+def test_what_is_not_ready_is_waited_for(told: Told) -> None:
+    path = f"/projects/{PROJECT_ID}/runs/2"
+    serve_nodes([row(**PENDING)])
+    serve_nodes([row()])
+    serve(path, {"status": IN_PROGRESS})
+    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), GIVEN, told.reporter)
+    assert found.rows == [row()]
+    assert [str(call.request.path_url).partition("?")[0] for call in responses.calls] == [
+        f"/nsml/v1{path}/nodes",
+        f"/nsml/v1{path}",
+        f"/nsml/v1{path}/nodes",
+    ]
+    assert told.said == ["project run 2: 0 of 1 nodes ready, waiting for rank 0 (NODE_STATE_PENDING)"]
+    assert told.details[0].startswith("nodes: 1, runs: 1, read now, requests: 3, seconds: ")
+
+
+def test_a_run_that_is_over_is_not_waited_for(told: Told) -> None:
+    serve_nodes([row(**PENDING)])
+    serve(f"/projects/{PROJECT_ID}/runs/2", {"status": "RUN_STATE_COMPLETED"})
+    with pytest.raises(WaitError, match="is completed"):
+        _source.read(chosen(wait_timeout=60), GIVEN, told.reporter)
+
+
+def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(told: Told) -> None:
+    serve_nodes([row(**PENDING)])
+    (found,) = _source.read(chosen(), GIVEN, told.reporter)
+    assert found.rows == [row(**PENDING)]
+    assert told.said == []
+
+
+# The cache.
+
+
+def key_of(wanted: Options, access_key: str | None = GIVEN.access_key) -> str:
+    return _snapshot.key(wanted.api_url, str(access_key), wanted.selection)
+
+
+def stored(read: list[RunRows], wanted: Options, seconds_ago: float = 0) -> dict[str, Any]:
+    """Return a cache that holds this."""
+    key = key_of(wanted)
+    return {key: _snapshot.dump(Snapshot(read, time.time() - seconds_ago), key)}
+
+
+RUN = Run(PROJECT_ID, "2", "project")
+REMEMBERED = [RunRows(RUN, rows(2)), RunRows(Run(PROJECT_ID, "3", "project"), rows(3))]
+
+
+def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(told: Told) -> None:
+    cache = stored(REMEMBERED, chosen(), seconds_ago=90)
+    assert _source.read_cached(chosen(), Given(GIVEN.access_key), told.reporter, cache, refresh=False) == REMEMBERED
+    assert len(responses.calls) == 0
+    assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", told.details[0])
+
+
+def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told) -> None:
+    cache = stored(REMEMBERED, chosen(), seconds_ago=-90)
+    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False) == REMEMBERED
+    assert told.details == ["nodes: 5, runs: 2, from the cache, 0 s old"]
+
+
+@pytest.mark.parametrize(
+    ("held", "refresh"),
+    [
+        ({}, False),
+        ({key_of(chosen()): "damaged"}, False),
+        (stored(REMEMBERED, chosen(run=3)), False),
+        (stored(REMEMBERED, chosen()), True),
+    ],
+    ids=["empty", "damaged", "another run", "refresh"],
+)
+def test_a_miss_is_read_and_stored(told: Told, held: dict[str, Any], refresh: bool) -> None:
+    cache = dict(held)
+    serve_nodes(rows(4))
+    read = _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=refresh)
+    assert [found.rows for found in read] == [rows(4)]
+    assert told.details[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
+    snapshot = _snapshot.load(cache[key_of(chosen())], key_of(chosen()))
+    assert snapshot
+    assert snapshot.runs == read
+    assert 0 <= time.time() - snapshot.read_at < 10
+    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False) == read
+    assert len(responses.calls) == 1
+
+
+class BrokenCache(dict[str, Any]):
+    """Fails as Ansible's caches do."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getitem__(self, key: str) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [KeyError("expired"), TypeError("no text"), AnsibleError("The cache file is corrupt")])
+def test_a_cache_that_cannot_be_read_is_a_miss(told: Told, error: Exception) -> None:
+    serve_nodes(rows(1))
+    cache = BrokenCache(error)
+    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False)
+    assert found.rows == rows(1)
+    assert list(cache) == [key_of(chosen())]
+
+
+def test_another_fault_of_a_cache_is_not_hidden(told: Told) -> None:
+    with pytest.raises(PermissionError):
+        _source.read_cached(chosen(), GIVEN, told.reporter, BrokenCache(PermissionError()), refresh=False)
+
+
+def test_a_failed_reading_is_not_stored(told: Told) -> None:
+    serve_faults()
+    cache = stored(REMEMBERED, chosen())
+    before = dict(cache)
+    with pytest.raises(ServerError):
+        _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=True)
+    assert cache == before
+
+
+@pytest.mark.parametrize(("wait_timeout", "requests_made"), [(0, 0), (60, 1)])
+def test_what_is_not_ready_is_a_miss_for_one_who_waits(told: Told, wait_timeout: int, requests_made: int) -> None:
+    cache = stored([RunRows(RUN, [row(**PENDING)])], chosen())
+    serve_nodes([row()])
+    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, told.reporter, cache, refresh=False)
+    assert len(responses.calls) == requests_made
+
+
+def test_what_is_ready_is_a_hit_for_one_who_waits(told: Told) -> None:
+    _source.read_cached(chosen(wait_timeout=60), GIVEN, told.reporter, stored(REMEMBERED, chosen()), refresh=False)
+    assert len(responses.calls) == 0
+
+
+def serve_faults() -> None:
+    """Have the API fail, always."""
+    responses.get(re.compile(re.escape(URL)), status=503)

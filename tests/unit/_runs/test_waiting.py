@@ -1,0 +1,299 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting, on a clock that only sleep moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import COMPLETED, IN_PROGRESS, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+
+Step = "list[RunRows] | _errors.NsmlError"
+
+PENDING, RUNNING, FAILED = "NODE_STATE_PENDING", "NODE_STATE_RUNNING", "NODE_STATE_FAILED"
+SERVER_FAULT = _errors.ServerError("the nodes", "GET /nodes", "HTTP 503.", "Try again.", status=503)
+
+
+def run(*states: str, name: str = "2", status: str | None = IN_PROGRESS, **fields: Any) -> RunRows:
+    """Return a run whose nodes are in these states."""
+    rows: list[Mapping[str, Any]] = []
+    for rank, state in enumerate(states):
+        place = {"host": "10.0.0.1", "sshPort": 15001 + rank} if state == RUNNING else {}
+        exit_code = 1 if state == FAILED else -1
+        rows.append({"nodeId": f"node{rank}", "rank": rank, "state": state, "exitCode": exit_code, **place, **fields})
+    return RunRows(Run("p1", name, "bert", status), rows)
+
+
+@dataclass
+class Service:
+    """Gives one reading after another, the last one for ever, and has the clock that waiting looks at."""
+
+    steps: Sequence[Any]
+    status: str | None = None
+    now: float = 1000.0
+    readings: int = 0
+    told: list[str] = field(default_factory=list)
+    asked: list[Run] = field(default_factory=list)
+
+    def read(self) -> list[RunRows]:
+        step = self.steps[min(self.readings, len(self.steps) - 1)]
+        self.readings += 1
+        if isinstance(step, _errors.NsmlError):
+            raise step
+        return list(step)
+
+    def status_of(self, asked: Run) -> str | None:
+        self.asked.append(asked)
+        return self.status
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def wait(self, timeout: int = 60, nodes: int | None = None) -> list[RunRows]:
+        return _waiting.wait(
+            self.read,
+            self.status_of,
+            Patience(timeout, 5.0, nodes),
+            tell=self.told.append,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+        )
+
+
+def test_what_is_ready_is_not_waited_for() -> None:
+    service = Service([[run(RUNNING, RUNNING)]])
+    assert service.wait() == [run(RUNNING, RUNNING)]
+    assert (service.readings, service.told, service.now) == (1, [], 1000.0)
+
+
+def test_progress_is_told_only_when_something_changes() -> None:
+    service = Service([[run(RUNNING, PENDING)], [run(RUNNING, PENDING)], [run(PENDING, PENDING)], [run(RUNNING, RUNNING)]])
+    service.wait()
+    assert service.told == [
+        "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)",
+        "bert run 2: 0 of 2 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (NODE_STATE_PENDING)",
+    ]
+    assert service.now == 1015.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "nodes"),
+    [
+        ([[run()], [run(RUNNING)]], None),
+        ([[run(RUNNING)], [run(RUNNING, RUNNING)]], 2),
+        ([[run(RUNNING, PENDING, PENDING)], [run(RUNNING, RUNNING, PENDING)]], 2),
+        ([[], [run(RUNNING)]], None),
+        ([[run(RUNNING), run(PENDING, name="3")], [run(RUNNING), run(RUNNING, name="3")]], None),
+        ([[run(RUNNING, host=None)], [run(RUNNING)]], None),
+    ],
+    ids=["no node yet", "too few nodes", "as many as wanted", "no run yet", "each run", "running without an address"],
+)
+def test_the_second_reading_is_enough(steps: list[list[RunRows]], nodes: int | None) -> None:
+    service = Service(steps)
+    assert service.wait(nodes=nodes) == steps[1]
+    assert service.readings == 2
+
+
+def test_each_run_that_is_not_ready_is_told_of() -> None:
+    service = Service([[run(), run(RUNNING, name="3"), run(name="4")], [run(RUNNING)]], status=IN_PROGRESS)
+    with pytest.raises(_errors.WaitError):
+        service.wait(timeout=1, nodes=2)
+    assert service.told[0] == "bert run 2: no nodes yet; bert run 3: 1 of 2 nodes ready; bert run 4: no nodes yet"
+
+
+def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_ids() -> None:
+    rows: list[Mapping[str, Any]] = [{"nodeId": "c"}, {"nodeId": "b", "rank": 0, "state": PENDING}, {"nodeId": "a", "rank": 1}]
+    service = Service([[RunRows(Run("p1", "2", "bert", IN_PROGRESS), rows)], [run(RUNNING)]])
+    service.wait()
+    assert service.told == [
+        "bert run 2: 0 of 3 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (no state), node c (no state)"
+    ]
+
+
+def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> None:
+    service = Service([[run(PENDING)], [run(RUNNING)]])
+    times, slept = iter([0.0, 0.0, 7.0, 7.0]), list[float]()
+    _waiting.wait(
+        service.read, service.status_of, Patience(6, 5.0, None), tell=print, clock=lambda: next(times), sleep=slept.append
+    )
+    assert slept == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("runs", "nodes", "ready"),
+    [
+        ([], None, False),
+        ([run()], None, False),
+        ([run(RUNNING)], None, True),
+        ([run(RUNNING, PENDING)], None, False),
+        ([run(RUNNING, PENDING)], 1, True),
+        ([run(RUNNING), run(PENDING, name="3")], None, False),
+    ],
+)
+def test_what_is_ready_leaves_nothing_to_wait_for(runs: list[RunRows], nodes: int | None, ready: bool) -> None:
+    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes)) is ready
+
+
+def test_time_over_names_who_is_missing_and_in_what_state() -> None:
+    service = Service([[run(RUNNING, PENDING)]])
+    with pytest.raises(_errors.WaitError) as caught:
+        service.wait(timeout=12)
+    assert "Waited 12 s (wait_timeout)" in str(caught.value)
+    assert "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
+    assert service.readings == 4  # at 0, 5, 10 and 12 seconds
+    assert service.now == 1012.0
+
+
+def test_an_interval_longer_than_the_waiting_does_not_cut_it_short() -> None:
+    service = Service([[run(PENDING)], [run(RUNNING)]])
+    assert service.wait(timeout=4) == [run(RUNNING)]
+    assert service.now == 1004.0
+
+
+def test_many_missing_nodes_are_named_only_in_part() -> None:
+    with pytest.raises(_errors.WaitError, match=r"rank 9 .* and 90 more"):
+        Service([[run(*[PENDING] * 100)]]).wait(timeout=1)
+    with pytest.raises(_errors.WaitError, match=r"rank 9 \(NODE_STATE_PENDING\)\."):
+        Service([[run(*[PENDING] * 10)]]).wait(timeout=1)
+
+
+def test_nothing_chosen_until_the_end_is_an_error() -> None:
+    with pytest.raises(_errors.WaitError, match="no run fits yet"):
+        Service([[]]).wait(timeout=1)
+
+
+def test_a_node_that_has_exited_is_an_error_at_once() -> None:
+    service = Service([[run(RUNNING, FAILED)]])
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*rank 1 \(exit code 1\) ended"):
+        service.wait()
+    assert service.now == 1000.0
+    with pytest.raises(_errors.WaitError, match=r": rank 0 \(exit code 0\), rank 1 \(exit code 0\) ended"):
+        Service([[run(FAILED, FAILED, exitCode=0)]]).wait()
+
+
+def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
+    service = Service([[run(FAILED, RUNNING, PENDING)], [run(FAILED, RUNNING, RUNNING)]])
+    assert service.wait(nodes=2) == [run(FAILED, RUNNING, RUNNING)]
+
+
+def test_a_completed_run_is_an_error_at_once() -> None:
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        Service([[run(PENDING, status=COMPLETED)]]).wait()
+
+
+def test_the_status_of_a_run_that_was_not_looked_up_is_asked_for() -> None:
+    service = Service([[run(PENDING, status=None)]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match="completed"):
+        service.wait()
+    assert [asked.name for asked in service.asked] == ["2"]
+
+
+def test_a_fault_that_may_pass_does_not_end_the_waiting() -> None:
+    service = Service([SERVER_FAULT, SERVER_FAULT, [run(RUNNING)]])
+    assert service.wait() == [run(RUNNING)]
+    assert len(service.told) == 1
+    assert "HTTP 503" in service.told[0]
+
+
+def test_a_fault_that_is_still_there_at_the_end_is_the_error() -> None:
+    with pytest.raises(_errors.ServerError):
+        Service([SERVER_FAULT]).wait(timeout=9)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        _errors.AuthenticationError,
+        _errors.CertificateError,
+        _errors.PermissionDenied,
+        _errors.NotFoundError,
+        _errors.QuotaError,
+    ],
+)
+def test_a_fault_that_lasts_ends_the_waiting(kind: type[_errors.RequestError]) -> None:
+    more = {"status": 401} if issubclass(kind, _errors.StatusError) else {}
+    service = Service([kind("the nodes", "GET /nodes", "refused.", "Mend it.", **more)])
+    with pytest.raises(kind):
+        service.wait()
+    assert service.readings == 1
+
+
+def test_a_selection_that_does_not_exist_ends_the_waiting() -> None:
+    with pytest.raises(_errors.SelectionError):
+        Service([_errors.SelectionError("There is no run '9'.")]).wait()
+
+
+def test_words_of_the_service_are_shown_without_control_characters() -> None:
+    hostile = RunRows(Run("p1", "2\x1b[31m", "be\x1b[31mrt", IN_PROGRESS), [])
+    service = Service([[run("NODE\x1b[31m_STATE"), hostile], [run(RUNNING)]], status=IN_PROGRESS)
+    with pytest.raises(_errors.WaitError, match="no longer listed") as caught:
+        service.wait()
+    assert len(service.told) == 2
+    assert "\x1b" not in "".join([*service.told, str(caught.value)])
+
+
+@pytest.mark.parametrize("others", [[], [run(RUNNING, name="1")]], ids=["alone", "with another"])
+def test_an_active_run_that_completes_while_it_is_waited_for_is_an_error_at_once(others: list[RunRows]) -> None:
+    service = Service([[*others, run(PENDING)], others], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+    assert service.readings == 2
+    assert [asked.name for asked in service.asked] == ["2"]
+
+
+def test_a_newer_run_that_was_waited_for_too_takes_no_place() -> None:
+    service = Service([[run(PENDING), run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+
+
+@pytest.mark.parametrize(("name", "other"), [("2", "1"), ("x", "y")])
+def test_only_a_newer_run_takes_the_place_of_another(name: str, other: str) -> None:
+    service = Service([[run(PENDING, name=name)], [run(RUNNING, name=other)]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=rf"bert run {name}: .*completed"):
+        service.wait()
+
+
+def test_a_newer_run_that_comes_back_into_sight_has_not_just_begun() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="3")], [run(PENDING)], [run(RUNNING, name="3")]], status=COMPLETED)
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+        service.wait()
+
+
+def test_a_run_that_ends_in_a_way_that_nobody_knows_is_an_error_with_its_status() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status="RUN_STATE_FAILED")
+    with pytest.raises(_errors.WaitError, match=r"bert run 2: will not become ready: the run has ended \(RUN_STATE_FAILED\)"):
+        service.wait()
+
+
+def test_a_run_whose_status_cannot_be_asked_is_not_forgotten() -> None:
+    service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status=None)
+    with pytest.raises(_errors.WaitError, match=r"in vain: bert run 2: no longer listed\."):
+        service.wait(timeout=20)
+    assert len(service.asked) > 2
+
+
+def test_a_run_that_was_ready_may_end_while_others_are_waited_for() -> None:
+    pending, ready = run(PENDING, name="1"), run(RUNNING, name="1")
+    service = Service([[run(RUNNING), pending], [pending], [ready]], status=COMPLETED)
+    assert service.wait() == [run(RUNNING, name="1")]
+
+
+def test_a_run_that_is_out_of_sight_for_a_moment_is_waited_for() -> None:
+    service = Service([[run(PENDING)], [], [run(RUNNING)]], status=IN_PROGRESS)
+    assert service.wait() == [run(RUNNING)]
+
+
+def test_a_newer_run_that_appears_is_followed() -> None:
+    service = Service([[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
+    assert service.wait()[0].run.name == "3"
+    assert [text.partition(":")[0] for text in service.told] == ["bert run 2", "bert run 3"]
