@@ -395,6 +395,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             tell=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # standard output stays what it is
             detail=lambda text: self.display.v(f"{NAME}: {text}"),
             warn=self.display.warning,
+            trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
         )
         given = self._given_keys()
         if self.get_option("cache"):

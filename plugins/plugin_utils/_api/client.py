@@ -79,7 +79,7 @@ class Api:
     def _page(self, endpoint: Endpoint, number: int, deadline: Deadline) -> Page | None:
         request = Request(endpoint.what, endpoint.path, {"page": number, "pageSize": self._page_size})
         try:
-            body = self._transport.get(request, deadline, lasting=() if number else (500,))
+            body = self._transport.get(request, deadline, probe=number == 0)
         except StatusError as error:
             if number != 1 and error.status in _NO_SUCH_PAGE:
                 return Page((), None)

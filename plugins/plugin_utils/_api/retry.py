@@ -51,6 +51,14 @@ _SERVER_FAULT = (
 _UNEXPECTED = (StatusError, "Check the options; if they are right, the API is not as documented: please report this text.")
 
 
+_OUTCOMES = {
+    TimeExceeded: "timed out",
+    CertificateError: "certificate not trusted",
+    ConnectionFailed: "connection failed",
+    RequestError: "unusable answer",
+}
+
+
 @dataclass(frozen=True)
 class Fault:
     """The body of an error answer, as the gateway words it; each part may be empty."""
@@ -115,6 +123,13 @@ def retry_after(value: str, now: float) -> float | None:
 def _timestamp(date: str) -> float:
     moment = parsedate_to_datetime(date)
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+
+def outcome(error: RequestError) -> str:
+    """Return how a try ended, in a few words: the status, or the kind of fault."""
+    if isinstance(error, StatusError):
+        return f"{error.status}, code {error.code}" if error.code else str(error.status)
+    return next(words for kind, words in _OUTCOMES.items() if isinstance(error, kind))
 
 
 def is_worth_retrying(error: RequestError) -> bool:

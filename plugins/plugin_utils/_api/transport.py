@@ -16,7 +16,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +26,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import 
     classify,
     clock_skew,
     is_worth_retrying,
+    outcome,
     pause_before,
     read_fault,
     retry_after,
@@ -39,6 +40,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConnectionFailed,
     RequestError,
     ResponseError,
+    ServerError,
     TimeExceeded,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
@@ -67,6 +69,18 @@ _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 # What the vendor's support asks for (documented).
 _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
+
+
+# A server that stumbles over a request that only checks, such as page 0, does so each time.
+_PROBE_RETRIES = 2
+
+
+def _ignore(_line: str) -> None:
+    """Take a line, and do nothing with it."""
+
+
+def _no_description(_value: object) -> str:
+    return ""
 
 
 class Deadline:
@@ -109,6 +123,7 @@ class Transport:
     :param connections: how many connections to keep, one for each thread that calls
     :param verify: False, True, or the path of a CA bundle
     :param now: seconds since the epoch; signs requests and is held against the service's clock
+    :param trace: takes one line for each try; never called by two threads at once
     :raises ConfigurationError: the requests library is missing, or the URL is not one to send keys to
     """
 
@@ -124,6 +139,7 @@ class Transport:
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         rand: Callable[[], float] = random.random,
+        trace: Callable[[str], object] = _ignore,
     ) -> None:
         if not HAS_REQUESTS:
             raise ConfigurationError(
@@ -140,7 +156,8 @@ class Transport:
         self._now = now
         self._sleep = sleep
         self._rand = rand
-        self._count = threading.Lock()
+        self._trace = trace
+        self._lock = threading.Lock()
         self.requests_made = 0
         self._session = requests.Session()
         self._session.auth = SignatureV2(credentials, now)
@@ -152,22 +169,26 @@ class Transport:
         """Close the connections that are kept."""
         self._session.close()
 
-    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
+    def get(
+        self, request: Request, deadline: Deadline, *, describe: Callable[[Any], str] = _no_description, probe: bool = False
+    ) -> Any:
         """Return the JSON value that the service answers.
 
-        :param lasting: statuses that do not pass for this request, so that it is not tried again
+        :param describe: says in a few words what a value holds, for the trace
+        :param probe: this request only checks, so an answer of 500 is tried at most two more times
         :raises RequestError: its class says how it failed
         """
-        attempt = 0
+        met: list[RequestError] = []
         while True:
             try:
-                return self._attempt(request, deadline)
+                return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
-                if attempt:
-                    error.note = f"Tried {attempt + 1} times."
-                if attempt >= self._retries or not is_worth_retrying(error) or getattr(error, "status", None) in lasting:
+                met.append(error)
+                if len(met) > 1:
+                    error.note = f"Tried {len(met)} times."
+                if len(met) > self._retries or not is_worth_retrying(error) or (probe and _stays_500(met)):
                     raise
-                pause = pause_before(error, attempt, self._rand())
+                pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
                 if 0 < left <= pause:
                     error.note = (
@@ -177,22 +198,36 @@ class Transport:
                 if left <= pause:
                     raise
             self._sleep(pause)
-            attempt += 1
 
-    def _attempt(self, request: Request, deadline: Deadline) -> Any:
+    def _attempt(self, request: Request, deadline: Deadline, number: int, describe: Callable[[Any], str]) -> Any:
+        """Send a request once, and trace it: method, path, outcome, seconds and which try, but no header, body or key."""
         seconds = min(self._timeout, deadline.remaining())
-        if seconds > 0:
-            with self._count:
-                self.requests_made += 1
-            try:
-                return Task(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
-            except TimeoutError:
-                pass  # said below, without the exception that the thread may still come to
+        if seconds <= 0:
+            raise self._time_error(request, deadline, seconds)
+        with self._lock:
+            self.requests_made += 1
+        began = time.monotonic()
+
+        def trace(outcome: str) -> None:
+            line = f"{self.where(request)}: {outcome}, {time.monotonic() - began:.2f} s, try {number}"
+            with self._lock:
+                self._trace(self._credentials.redact(line))
+
+        try:
+            value = Task(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
+        except (TimeoutError, RequestError) as error:
+            failure = error if isinstance(error, RequestError) else self._time_error(request, deadline, seconds)
+            trace(outcome(failure))
+            raise failure from None
+        trace(", ".join(filter(None, ["200", self._clean(describe(value))])))
+        return value
+
+    def _time_error(self, request: Request, deadline: Deadline, seconds: float) -> RequestError:
         if seconds < self._timeout:
             problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
         else:
             problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
-        raise self._error(TimeExceeded, request, problem, advice)
+        return self._error(TimeExceeded, request, problem, advice)
 
     def _exchange(self, request: Request, seconds: float) -> Any:
         """Send one request and read its answer, on the thread of the attempt."""
@@ -295,6 +330,11 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)
+
+
+def _stays_500(met: Sequence[RequestError]) -> bool:
+    """Return whether a request that only checks was answered with 500 often enough."""
+    return sum(isinstance(error, ServerError) and error.status == 500 for error in met) > _PROBE_RETRIES
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

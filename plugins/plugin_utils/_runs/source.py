@@ -31,11 +31,13 @@ class Reporter:
     :param tell: says something to a person at once
     :param detail: says something to a person who asked for details
     :param warn: warns of something that should be mended
+    :param trace: takes a line for each exchange with the service
     """
 
     tell: Callable[[str], object]
     detail: Callable[[str], object]
     warn: Callable[[str], object]
+    trace: Callable[[str], object]
 
 
 def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
@@ -55,6 +57,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         retries=options.retries,
         connections=options.concurrency,
         verify=options.verify,
+        trace=reporter.trace,
     )
     if options.verify is False:
         reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")

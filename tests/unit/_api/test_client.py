@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -38,12 +38,12 @@ class FakeTransport:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.asked: list[tuple[str, int]] = []
-        self.lasting: list[Collection[int]] = []
+        self.probes: list[bool] = []
 
-    def get(self, request: Request, deadline: Deadline, *, lasting: Collection[int] = ()) -> Any:
+    def get(self, request: Request, deadline: Deadline, *, probe: bool = False) -> Any:
         assert deadline is DEADLINE
         self.asked.append((request.path, request.query.get("page", -1)))
-        self.lasting.append(lasting)
+        self.probes.append(probe)
         return self._answer(request)
 
     def where(self, request: Request) -> str:
@@ -195,7 +195,7 @@ def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: in
     assert api(transport).read([PROJECTS], DEADLINE) == [rows]
     # A 500 may be a passing fault: it must come twice.
     assert [page for _path, page in transport.asked] == [1, 0] * (2 if status == 500 else 1)
-    assert transport.lasting == [() if page else (500,) for _path, page in transport.asked]
+    assert transport.probes == [page == 0 for _path, page in transport.asked]
 
 
 def test_a_passing_500_at_page_0_hides_no_row() -> None:

@@ -10,13 +10,16 @@ import base64
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import formatdate
 from pathlib import Path
@@ -102,10 +105,10 @@ def transport(url: str, clock: Clock, **options: Any) -> Transport:
     return Transport(url, CREDENTIALS, **{**values, "rand": lambda: 1.0, **options})
 
 
-def get(url: str, clock: Clock, *, deadline: float = 60, lasting: tuple[int, ...] = (), **options: Any) -> Any:
+def get(url: str, clock: Clock, *, deadline: float = 60, probe: bool = False, **options: Any) -> Any:
     sender = transport(url, clock, **options)
     try:
-        return sender.get(REQUEST, Deadline(deadline, clock.now), lasting=lasting)
+        return sender.get(REQUEST, Deadline(deadline, clock.now), probe=probe)
     finally:
         sender.close()
 
@@ -334,11 +337,29 @@ def test_a_quota_is_not_retried_even_with_a_retry_after(web: responses.RequestsM
     assert len(web.calls) == 1
 
 
-def test_a_status_that_lasts_is_not_tried_again(web: responses.RequestsMock, clock: Clock) -> None:
-    answer(web, 503)
+def test_500_answered_to_a_probe_is_retried_twice_with_short_pauses(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 500)
-    fails(ServerError, URL, clock, retries=5, lasting=(500,))
-    assert len(web.calls) == 2
+    text = fails(ServerError, URL, clock, retries=9, probe=True)
+    assert text.endswith("Tried 3 times.")
+    assert clock.pauses == [0.5, 1]
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_500_answered_to_a_probe_is_retried_no_more_than_the_option_allows(
+    web: responses.RequestsMock, clock: Clock, retries: int
+) -> None:
+    answer(web, 500)
+    fails(ServerError, URL, clock, retries=retries, probe=True)
+    assert len(web.calls) == retries + 1
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_no_answer_to_a_probe_gets_the_usual_tries(web: responses.RequestsMock, clock: Clock, status: int) -> None:
+    answer(web, 500)
+    for _time in range(4):
+        answer(web, status)
+    answer(web, 200, "1")
+    assert get(URL, clock, retries=5, probe=True) == 1
 
 
 @pytest.mark.parametrize("value", ["7", formatdate(NOW + 7, usegmt=True)])
@@ -809,6 +830,95 @@ def test_a_missing_requests_library_is_named(monkeypatch: pytest.MonkeyPatch, cl
     monkeypatch.setattr(_transport, "HAS_REQUESTS", False)
     with pytest.raises(ConfigurationError, match="pip install requests"):
         transport(URL, clock)
+
+
+# The trace
+
+
+def traced(url: str, clock: Clock, describe: Callable[[Any], str] = str, **options: Any) -> list[str]:
+    lines: list[str] = []
+    sender = transport(url, clock, trace=lines.append, **options)
+    with suppress(RequestError):
+        sender.get(REQUEST, Deadline(60, clock.now), describe=describe)
+    sender.close()
+    return [re.sub(r"\d\.\d\d s", "0.12 s", line) for line in lines]
+
+
+TRACED = "GET /nsml/v1/projects?page=1&pageSize=10: "
+
+
+def test_trace_names_request_status_description_seconds_and_try(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 200, '{"projects": [1, 2], "totalCount": 2}')
+    described = traced(URL, clock, lambda value: f"{len(value['projects'])} rows, totalCount {value['totalCount']}")
+    assert described == [TRACED + "200, 2 rows, totalCount 2, 0.12 s, try 1"]
+
+
+def test_trace_of_a_value_without_description_is_the_status(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 200, "[1]")
+    assert traced(URL, clock, lambda _value: "") == [TRACED + "200, 0.12 s, try 1"]
+
+
+def test_trace_has_a_line_for_each_try(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 503)
+    answer(web, 500, gateway("900", "Unexpected Error"))
+    web.get(URL + "/projects", body=ConnectionResetError())
+    web.get(URL + "/projects", body=requests.exceptions.ReadTimeout())
+    web.get(URL + "/projects", body=requests.exceptions.SSLError())
+    assert traced(URL, clock, retries=5) == [
+        TRACED + "503, 0.12 s, try 1",
+        TRACED + "500, code 900, 0.12 s, try 2",
+        TRACED + "connection failed, 0.12 s, try 3",
+        TRACED + "timed out, 0.12 s, try 4",
+        TRACED + "certificate not trusted, 0.12 s, try 5",
+    ]
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, "no JSON"), (302, "")])
+def test_trace_tells_of_an_unusable_answer(web: responses.RequestsMock, clock: Clock, status: int, body: str) -> None:
+    answer(web, status, body)
+    assert traced(URL, clock) == [TRACED + "unusable answer, 0.12 s, try 1"]
+
+
+def test_trace_has_no_line_for_a_request_that_is_not_sent(clock: Clock) -> None:
+    lines: list[str] = []
+    with pytest.raises(TimeExceeded):
+        transport(URL, clock, trace=lines.append).get(REQUEST, Deadline(0, clock.now))
+    assert lines == []
+
+
+def test_trace_is_called_by_one_thread_at_a_time(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 200, "1")
+    busy = threading.Lock()
+    lines: list[str] = []
+
+    def trace(line: str) -> None:
+        assert busy.acquire(blocking=False)
+        os.sched_yield()
+        lines.append(line)
+        busy.release()
+
+    sender = transport(URL, clock, trace=trace)
+    side_by_side(lambda _: sender.get(REQUEST, Deadline(9)), range(40), 8)
+    assert len(lines) == 40
+
+
+@pytest.mark.parametrize("form", range(10))
+@pytest.mark.parametrize("status", [200, 302, 401, 503])
+def test_trace_shows_no_header_no_body_and_no_secret(web: responses.RequestsMock, clock: Clock, status: int, form: int) -> None:
+    secret = all_forms()[form]
+    answer(web, status, gateway(secret, "theBody"), x_ncp_trace_id="theHeader", Location=secret)
+    line = "".join(traced(URL, clock, lambda _value: secret))
+    assert line.startswith(TRACED)
+    assert_hidden(line)
+    assert not re.search("theBody|theHeader", line)
+
+
+@pytest.mark.parametrize("secret", [SECRET_KEY, API_KEY])
+def test_trace_redacts_the_path(web: responses.RequestsMock, clock: Clock, secret: str) -> None:
+    lines: list[str] = []
+    web.get(f"{URL}/{quote(secret, safe='')}", body="1")
+    transport(URL, clock, trace=lines.append).get(Request("x", f"/{quote(secret, safe='')}"), Deadline(9))
+    assert lines[0].startswith("GET /nsml/v1/***: 200, ")
 
 
 # Secrets

@@ -53,10 +53,13 @@ class Told:
     said: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    traced: list[str] = field(default_factory=list)
 
     @property
     def reporter(self) -> _source.Reporter:
-        return _source.Reporter(tell=self.said.append, detail=self.details.append, warn=self.warnings.append)
+        return _source.Reporter(
+            tell=self.said.append, detail=self.details.append, warn=self.warnings.append, trace=self.traced.append
+        )
 
 
 @pytest.fixture
@@ -87,6 +90,13 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
     assert 7 < settings["timeout"] <= 7.5
     assert (told.said, told.warnings) == ([], [])
     assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.details[0])
+
+
+def test_requests_are_traced(told: Told) -> None:
+    responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
+    _source.read(chosen(), GIVEN, told.reporter)
+    (line,) = told.traced
+    assert line.startswith(f"GET {urlsplit(URL).path}/projects/{PROJECT_ID}/runs/2/nodes?page=1&pageSize=100: 200, ")
 
 
 def test_that_nobody_checks_the_certificate_is_said(told: Told) -> None:
