@@ -14,6 +14,7 @@
         │   └── CertificateError    the server's certificate is not trusted
         ├── TimeExceeded            the time limit of a request, or of all reading, is over
         ├── ResponseError           the answer is not what the API describes
+        │   ├── NotJsonError        it cannot be parsed as JSON
         │   └── IncompleteError     the answers together cannot be proven to be the whole list
         └── StatusError             the service answered with an error
             ├── AuthenticationError 401: the keys, the signature or the clock
@@ -86,6 +87,10 @@ class TimeExceeded(RequestError):
 
 class ResponseError(RequestError):
     """The answer is not what the API describes."""
+
+
+class NotJsonError(ResponseError):
+    """The answer cannot be parsed as JSON."""
 
 
 class IncompleteError(ResponseError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +20,7 @@ from aiohttp import web
 
 from ._behaviour import Answer, Behaviour, Count
 from ._gateway import Credentials, Refusal, bad_request, check, method_not_allowed, not_found
-from ._world import Project, Run, World
+from ._world import ABSENT, Project, Run, World
 
 PREFIX: Final = "/nsml/v1"
 DEFAULT_PAGE_SIZE: Final = 10
@@ -91,12 +92,18 @@ class Api:
             self.before_answer(number)
         if self._refresh:
             await self._refresh()
-        response = _response(self._prepared.popleft()) if self._prepared else await self._answer(request, handler)
+        cut = self.behaviour.next_cut()
+        if self._prepared:
+            response: web.StreamResponse = _response(self._prepared.popleft())
+        elif (fault := self._fault(request)) is not ABSENT:
+            response = _response(fault or await self._never())
+            cut = len(fault.content) // 2 if fault.cut else cut
+        else:
+            response = await self._answer(request, handler)
         record.status = response.status
         response.headers.setdefault("Date", formatdate(self._now(), usegmt=True))
         response.headers.setdefault("x-ncp-trace-id", f"trace-{number}")
         response.headers.setdefault("x-ncp-apigw-request-id", f"request-{number}")
-        cut = self.behaviour.next_cut()
         return response if cut is None else await _send_cut(request, response, cut)
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -138,28 +145,55 @@ class Api:
     def _listing(
         self, request: web.Request, name: str, items: Sequence[Item], row: Callable[[Item], Any], count: Count
     ) -> web.Response:
-        page = _page(items, request.query, self.behaviour)
-        body: dict[str, Any] = {name: [row(item) for item in page]}
+        page = _page(self._ordered(items), request.query, self.behaviour)
+        if isinstance(page, Answer):
+            return _response(page)
+        body: dict[str, Any] = {**self.behaviour.beside, name: [row(item) for item in page]}
+        if not page and self.behaviour.empty in ("no body", "204"):
+            return web.Response(status=204 if self.behaviour.empty == "204" else 200)
+        if not page and self.behaviour.empty == "null":
+            body[name] = None
+        if not page and self.behaviour.empty == "no key":
+            del body[name]
         if count != "absent":
-            body["totalCount"] = count if isinstance(count, int) else len(items if count == "whole" else page)
+            number = count if isinstance(count, int) else len(items if count == "whole" else page)
+            body["totalCount"] = None if count == "null" else str(number) if self.behaviour.count_is_string else number
         return web.json_response(body)
+
+    def _ordered(self, items: Sequence[Item]) -> Sequence[Item]:
+        if self.behaviour.order == "random":
+            return random.sample(items, len(items))
+        return items if self.behaviour.order == "oldest" else items[::-1]
+
+    def _fault(self, request: web.Request) -> Any:
+        """What a page of this number is answered with instead, ABSENT when that is nothing."""
+        number = request.query.get("page", "")
+        return self.behaviour.faults.get(int(number), ABSENT) if number.isdecimal() else ABSENT
+
+    async def _never(self) -> Answer:
+        await asyncio.sleep(3600)
+        return Answer()
 
     def _now(self) -> float:
         return time.time() + self.behaviour.clock_offset
 
 
-def _page(items: Sequence[Item], query: Mapping[str, str], behaviour: Behaviour) -> Sequence[Item]:
-    """The part of the list that the query asks for, as far as the server honours it."""
+def _page(items: Sequence[Item], query: Mapping[str, str], behaviour: Behaviour) -> Sequence[Item] | Answer:
+    """The part of the list that the query asks for, as far as the server honours it, or an answer in its place."""
     index = _whole_number(query, "page", behaviour.first_page) - behaviour.first_page
     asked = _whole_number(query, "pageSize", DEFAULT_PAGE_SIZE)
     if asked < 1:
         raise bad_request("pageSize must be 1 or more.")
+    if behaviour.size_limit and asked > behaviour.size_limit:
+        raise bad_request(f"pageSize must be {behaviour.size_limit} or less.")
     size = behaviour.page_size(asked)
     last = max(0, (len(items) - 1) // size)
-    if not 0 <= index <= last:
+    if not 0 <= index <= last or not items:
         outside = behaviour.page_zero if index < 0 else behaviour.past_end
-        if outside == "error":
-            raise bad_request("No such page.")
+        if isinstance(outside, int) and index:
+            return Answer(outside, {"message": "No such page."})
+        if outside == "not JSON" and index:
+            return Answer(200, "<html>No such page.</html>", {"Content-Type": "text/html"})
         if outside == "empty":
             return []
     index = min(max(index, 0), last)

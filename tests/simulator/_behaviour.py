@@ -11,8 +11,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-# What a listing gives as totalCount: all rows, this page's rows, nothing, or this (wrong) number.
-Count = Literal["whole", "page", "absent"] | int
+# What a listing gives as totalCount: all rows, this page's rows, null, nothing, or this (wrong) number.
+Count = Literal["whole", "page", "null", "absent"] | int
+# A page outside of the list: no rows, the nearest page of the list, a body that is not JSON, or an error of this status.
+Outside = Literal["empty", "nearest", "not JSON"] | int
+# How a page is answered that has no rows.
+Empty = Literal["list", "null", "no key", "no body", "204"]
+# In which order the rows come: as they were made, the newest first, or another order with each request.
+Order = Literal["oldest", "newest", "random"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of a test's own making. A dict as body goes out as JSON."""
+
+    status: int = 200
+    body: str | bytes | dict[str, Any] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    # Promise the whole body and send half of it.
+    cut: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """The body as bytes."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()
 
 
 @dataclass
@@ -32,10 +56,18 @@ class Behaviour:
     count: Count = "whole"
     # The same for the list of runs, where the pages show no count.
     runs_count: Count = "absent"
-    # What is on a page before the first one.
-    page_zero: Literal["empty", "first", "error"] = "empty"
-    # What is on a page after the last one.
-    past_end: Literal["empty", "last", "error"] = "empty"
+    count_is_string: bool = False
+    # Pages before the first one, and after the last one.
+    page_zero: Outside = "empty"
+    past_end: Outside = "empty"
+    empty: Empty = "list"
+    # A larger page size is refused with 400.
+    size_limit: int | None = None
+    order: Order = "oldest"
+    # Other keys of each answer with a list.
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    # Answers in place of pages of these numbers; `None` never comes.
+    faults: Mapping[int, Answer | None] = field(default_factory=dict)
     # Promise the whole body, send this many bytes of it and close the connection; for the next `cut_bodies` answers.
     cut_body_after: int | None = None
     cut_bodies: int = 1
@@ -51,19 +83,3 @@ class Behaviour:
             return None
         self.cut_bodies -= 1
         return self.cut_body_after
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer of a test's own making. A dict as body goes out as JSON."""
-
-    status: int = 200
-    body: str | bytes | dict[str, Any] = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def content(self) -> bytes:
-        """The body as bytes."""
-        if isinstance(self.body, bytes):
-            return self.body
-        return (self.body if isinstance(self.body, str) else json.dumps(self.body)).encode()

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page, read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page, PageRequest, read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError, ServerError, StatusError
 
 Move = Callable[["list[Entry]"], object]
+Outside = Literal["empty", "refused", "last", "first", "fails"]
 
-
-class PageOneRefused(Exception):
-    """Page 1 was refused, which ends a reading with the service's own error."""
+REFUSED = StatusError("the list", "GET /list", "HTTP 404.", "", status=404)
+FAILED = ServerError("the list", "GET /list", "HTTP 500.", "", status=500)
 
 
 @dataclass
@@ -26,12 +27,14 @@ class FakeService:
     :param cap: the most rows on a page, whatever is asked for
     :param fixed: the rows on every page, whatever is asked for
     :param count: what ``totalCount`` says: the whole, this page's rows, nothing, or always this number
-    :param past_end: what is on a page after the last: nothing, a refusal, or the last page again
-    :param page_zero: what is on page 0 of a service that counts from 1; ``fails`` is a 500
+    :param past_end: what is on a page after the last: nothing, a refusal, the last page again, or an error of the service's own
+    :param page_zero: what is on page 0 of a service that counts from 1
+    :param breaks: the number of a page that cannot be read, and the error
     :param moves: what happens to the list just before the answer to the n-th request, from 1
     :param backwards: pages that are asked for side by side are answered from the last to the first
 
-    ``held`` are the sets that it held, one after the other; ``asked`` are the pages that it was asked for.
+    ``held`` are the sets that it held, one after the other; ``asked`` are the pages that it was asked for, with the size where
+    that was not the size of the whole reading.
     """
 
     entries: list[Entry]
@@ -39,11 +42,12 @@ class FakeService:
     fixed: int | None = None
     base: Literal[0, 1] = 1
     count: Literal["whole", "page", "absent"] | int = "whole"
-    past_end: Literal["empty", "refused", "last"] = "empty"
-    page_zero: Literal["empty", "refused", "first", "fails"] = "empty"
+    past_end: Outside = "empty"
+    page_zero: Outside = "empty"
+    breaks: tuple[int, RequestError] | None = None
     moves: Mapping[int, Move] = field(default_factory=dict)
     backwards: bool = False
-    asked: list[int] = field(default_factory=list)
+    asked: list[int | tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.entries = list(self.entries)
@@ -53,26 +57,20 @@ class FakeService:
         """Return the page size that is honoured."""
         return self.fixed or min(asked, self.cap or asked)
 
-    def answer(self, number: int, asked: int) -> Page | None:
-        """Return a page; None where the service fails to answer.
-
-        :raises PageOneRefused: it is page 1, and refused
-        """
-        self.asked.append(number)
+    def answer(self, number: int, asked: int) -> Page:
+        """Return a page."""
         if move := self.moves.get(len(self.asked)):
             move(self.entries)
             self.held.append(ids(self.entries))
+        if self.breaks and self.breaks[0] == number:
+            return Page(refusal=self.breaks[1])
         size = self.page_size(asked)
         last = max(0, (len(self.entries) - 1) // size)
         index = number - self.base
         if not 0 <= index <= last:
             outside = self.page_zero if index < 0 else self.past_end
-            if outside == "fails":
-                return None
-            if outside == "refused":
-                if number == 1:
-                    raise PageOneRefused
-                return Page((), None)
+            if outside in ("fails", "refused"):
+                return Page(refusal=REFUSED if outside == "refused" else FAILED)
             if outside == "empty":
                 return self._page([])
         index = min(max(index, 0), last)
@@ -85,16 +83,22 @@ class FakeService:
 
 
 def read_all(service: FakeService, size: int) -> frozenset[object]:
-    """Read the whole list, asking for pages of this size, and return the rows' IDs, each of which came once."""
+    """Read the whole list, asking for pages of this size, and return the rows' IDs, each of which came once.
+
+    :raises NotSettled: it cannot be proven complete
+    :raises RequestError: the refusal of a page that it is not complete without
+    """
     reading = read(size)
-    numbers = next(reading)
+    requests = next(reading)
     while True:
-        order = sorted(numbers, reverse=service.backwards)
-        pages = {number: service.answer(number, size) for number in order}
+        answers: dict[PageRequest, Page] = {}
+        for request in sorted(requests, key=lambda request: request.number, reverse=service.backwards):
+            service.asked.append((request.number, request.size) if request.size else request.number)
+            answers[request] = service.answer(request.number, request.size or size)
         try:
-            numbers = reading.send([pages[number] for number in numbers])
+            requests = reading.send([answers[request] for request in requests])
         except StopIteration as finished:
-            rows = [row["id"] for row in finished.value]
+            rows = [row["id"] for row in finished.value.rows]
             assert len(rows) == len(set(rows))
             return frozenset(rows)
 

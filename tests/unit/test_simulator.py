@@ -282,9 +282,9 @@ def test_pages_have_ten_rows_unless_asked_otherwise(plain: Simulator) -> None:
         (Behaviour(first_page=0), "?page=0&pageSize=4", [0, 1, 2, 3]),
         (Behaviour(first_page=0), "?page=1&pageSize=4", [4, 5, 6, 7]),
         (Behaviour(), "?page=0&pageSize=4", []),
-        (Behaviour(page_zero="first"), "?page=0&pageSize=4", [0, 1, 2, 3]),
+        (Behaviour(page_zero="nearest"), "?page=0&pageSize=4", [0, 1, 2, 3]),
         (Behaviour(), "?page=4&pageSize=4", []),
-        (Behaviour(past_end="last"), "?page=9&pageSize=5", [10, 11]),
+        (Behaviour(past_end="nearest"), "?page=9&pageSize=5", [10, 11]),
     ],
 )
 def test_paging_follows_the_behaviour(behaviour: Behaviour, query: str, expected: list[int]) -> None:
@@ -292,13 +292,64 @@ def test_paging_follows_the_behaviour(behaviour: Behaviour, query: str, expected
         assert ranks(sim, query) == expected
 
 
-@pytest.mark.parametrize(("behaviour", "page"), [(Behaviour(page_zero="error"), 0), (Behaviour(past_end="error"), 2)])
+@pytest.mark.parametrize(("behaviour", "page"), [(Behaviour(page_zero=404), 0), (Behaviour(past_end=404), 2)])
 def test_pages_outside_may_be_errors(behaviour: Behaviour, page: int) -> None:
     with Simulator(bert(Node()), behaviour) as sim:
-        assert error(ask(sim, f"{NODES}?page={page}"))[:2] == (400, "100")
+        answer = ask(sim, f"{NODES}?page={page}")
+        assert (answer.status_code, answer.json()) == (404, {"message": "No such page."})
 
 
-@pytest.mark.parametrize(("count", "expected"), [("whole", 12), ("page", 10), ("absent", None), (99, 99)])
+def test_pages_outside_may_be_no_json() -> None:
+    with Simulator(bert(Node()), Behaviour(past_end="not JSON")) as sim:
+        assert ask(sim, f"{NODES}?page=2").text.startswith("<html>")
+
+
+@pytest.mark.parametrize(
+    ("empty", "status", "body"),
+    [
+        ("list", 200, '{"page": 1, "nodes": []}'),
+        ("null", 200, '{"page": 1, "nodes": null}'),
+        ("no key", 200, '{"page": 1}'),
+        ("no body", 200, ""),
+        ("204", 204, ""),
+    ],
+)
+def test_an_empty_list_has_many_forms(empty: Any, status: int, body: str) -> None:
+    with Simulator(bert(), Behaviour(empty=empty, count="absent", beside={"page": 1}, past_end=404)) as sim:
+        answer = ask(sim, NODES)
+        assert (answer.status_code, answer.text) == (status, body)
+
+
+def many(**behaviour: Any) -> Simulator:
+    return Simulator(bert(*(Node(rank=rank) for rank in range(25))), Behaviour(**behaviour))
+
+
+def test_a_page_size_above_the_limit_is_refused() -> None:
+    with many(size_limit=10) as sim:
+        assert error(ask(sim, f"{NODES}?pageSize=11"))[:2] == (400, "100")
+        assert ranks(sim, "?pageSize=10") == ranks(sim) == list(range(10))
+
+
+def test_rows_come_in_the_order_of_the_behaviour() -> None:
+    with many(order="newest") as sim:
+        assert ranks(sim, "?pageSize=3") == [24, 23, 22]
+    with many(order="random") as sim:
+        orders = [ranks(sim, "?pageSize=25") for _time in range(3)]
+        assert orders[0] != orders[1] != orders[2]
+        assert [sorted(order) for order in orders] == [list(range(25))] * 3
+
+
+def test_a_page_may_have_an_answer_of_its_own_be_cut_or_never_come() -> None:
+    with many(faults={2: Answer(500), 3: Answer(200, {"nodes": []}, cut=True), 4: None}) as sim:
+        assert len(ranks(sim)) == 10
+        assert ask(sim, f"{NODES}?page=2").status_code == 500
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            ask(sim, f"{NODES}?page=3")
+        with pytest.raises(requests.exceptions.ReadTimeout):
+            requests.get(f"{sim.url}{NODES}?page=4", timeout=0.05)
+
+
+@pytest.mark.parametrize(("count", "expected"), [("whole", 12), ("page", 10), ("null", None), ("absent", None), (99, 99)])
 def test_count_follows_the_behaviour(count: Any, expected: int | None) -> None:
     behaviour = Behaviour(count=count, runs_count=count)
     runs = [Run(str(number), [Node() for _number in range(12)]) for number in range(12)]

@@ -6,84 +6,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import pagination as _listing
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, parse_page, run_path
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import pagination
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, describe, parse_page, run_path
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page, PageRequest
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, RequestError, StatusError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    IncompleteError,
+    NotJsonError,
+    RequestError,
+    StatusError,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 
+# How services answer page 1 where it is beyond the end of a list that is counted from 0.
 _NO_SUCH_PAGE = frozenset({400, 404, 406})
 
+# These answers say nothing of the page: the keys are wrong, or a gateway had no answer of the service's.
+_NO_ANSWER = frozenset({401, 429, 502, 503, 504})
 
-class Api:
+
+class Client:
     """Reads whole lists.
 
     :param page_size: how many rows to ask for at once
     :param concurrency: how many requests may be under way at once
+    :param verbose: takes a line for a user who asks for details
+    :param trace: takes a line for a user who asks for every step
     """
 
-    def __init__(self, transport: Transport, *, page_size: int, concurrency: int) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        page_size: int,
+        concurrency: int,
+        verbose: Callable[[str], object],
+        trace: Callable[[str], object],
+    ) -> None:
         self._transport = transport
-        self._page_size = page_size
+        self._page_size: int | None = page_size
         self._concurrency = concurrency
+        self._verbose = verbose
+        self._trace = trace
 
     def read(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> list[list[Row]]:
         """Return the rows of each list, in the order of the endpoints, each list proven complete.
 
-        The lists are read side by side, and so are the pages of each.
+        The lists are read side by side, and so are the pages of each. Where the service refuses the page size, they are read
+        without one, as is every list from then on: what a service gives by default is documented, and what it allows is not.
 
         :raises RequestError: one of them could not be read, or not be proven complete
         """
-        readings = [_listing.read(self._page_size) for _endpoint in endpoints]
+        try:
+            return self._read(endpoints, deadline)
+        except _PageSizeRefused as refusal:
+            self._verbose(f"the service refused page_size {self._page_size} ({refusal}): reading pages of its default size")
+            self._page_size = None
+        return self._read(endpoints, deadline)
+
+    def _read(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> list[list[Row]]:
+        readings = [pagination.read(self._page_size or pagination.DEFAULT_PAGE_SIZE) for _endpoint in endpoints]
         results: dict[int, list[Row]] = {}
         wanted = {index: next(reading) for index, reading in enumerate(readings)}
         while wanted:
-            flat = [(endpoints[index], number) for index, numbers in wanted.items() for number in numbers]
+            flat = [(endpoints[index], request) for index, requests in wanted.items() for request in requests]
             pages = iter(side_by_side(lambda pair: self._page(*pair, deadline), flat, self._concurrency))
-            for index, numbers in list(wanted.items()):
+            for index, requests in list(wanted.items()):
                 try:
-                    wanted[index] = readings[index].send([next(pages) for _number in numbers])
+                    wanted[index] = readings[index].send([next(pages) for _request in requests])
                 except StopIteration as finished:
-                    results[index] = finished.value
+                    results[index] = finished.value.rows
+                    where = self._transport.where(Request(endpoints[index].what, endpoints[index].path))
+                    self._trace(f"{where}: complete, rows: {len(finished.value.rows)}, since {finished.value.proof}")
                     del wanted[index]
                 except NotSettled as error:
-                    endpoint = endpoints[index]
-                    raise IncompleteError(
-                        endpoint.what,
-                        self._transport.where(Request(endpoint.what, endpoint.path)),
-                        f"the list cannot be proven complete: {error}",
-                        "Try again; if it stays so, please report it with this text.",
-                    ) from None
+                    raise self._incomplete(endpoints[index], error) from None
         return [results[index] for index in range(len(endpoints))]
 
-    def status(self, run: Run, deadline: Deadline) -> str | None:
+    def status(self, project_id: str, run_name: str, deadline: Deadline) -> str | None:
         """Return the status of one run (the answer's shape: documented).
 
-        None where the service does not tell, or cannot be asked: a look-up in passing is no reason to fail.
+        None where the service does not say, or cannot be asked: a request that is optional is no reason to fail.
         """
         try:
-            body = self._transport.get(Request("the status of a run", run_path(run.project_id, run.name)), deadline)
+            body = self._transport.get(Request("the status of a run", run_path(project_id, run_name)), deadline)
         except RequestError:
             return None
         return text(body.get("status")) if isinstance(body, dict) else None
 
-    def _page(self, endpoint: Endpoint, number: int, deadline: Deadline) -> Page | None:
-        request = Request(endpoint.what, endpoint.path, {"page": number, "pageSize": self._page_size})
+    def _page(self, endpoint: Endpoint, page: PageRequest, deadline: Deadline) -> Page:
+        """Return one page; what the service answers in place of rows is a page that holds the refusal."""
+        size = page.size or self._page_size
+        query = {"page": page.number} | ({"pageSize": size} if size else {})
+        request = Request(endpoint.what, endpoint.path, query)
+        is_first = page.number == 1 and page.size is None
+
+        def described(body: Any) -> str:
+            return describe(body, endpoint)
+
         try:
-            body = self._transport.get(request, deadline, probe=number == 0)
+            body = self._transport.get(request, deadline, describe=described, probe=not page.needed)
         except StatusError as error:
-            if number != 1 and error.status in _NO_SUCH_PAGE:
-                return Page((), None)
-            if number == 0 and error.status == 500:
-                return None  # one that counts from 1 may stumble over the negative index; it may also be a passing fault
+            if is_first and error.status == 400 and size:
+                raise _PageSizeRefused(error.problem.rstrip(".")) from None
+            if error.status in _NO_SUCH_PAGE or (not is_first and error.status not in _NO_ANSWER):
+                return Page(refusal=error)
             raise
-        return parse_page(body, endpoint, number, self._transport.where(request))
+        except NotJsonError as error:
+            if is_first:
+                raise
+            return Page(refusal=error)
+        return parse_page(body, endpoint, page.number, self._transport.where(request))
+
+    def _incomplete(self, endpoint: Endpoint, error: NotSettled) -> IncompleteError:
+        advice = "Try again; if it stays so, please report it with this text."
+        if error.shuffled:
+            advice = (
+                "The rows come in another order with each page: set 'page_size' to a number above"
+                f" {error.rows:,}, so that one page holds the whole list."
+            )
+        where = self._transport.where(Request(endpoint.what, endpoint.path))
+        return IncompleteError(endpoint.what, where, f"the list cannot be proven complete: {error}", advice)
+
+
+class _PageSizeRefused(Exception):
+    """The service refused a first page with 400, which may be due to its size; the message has the service's words."""

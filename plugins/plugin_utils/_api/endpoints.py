@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ResponseError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, shortened, text
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,28 @@ def _segment(name: str) -> str:
     return segment
 
 
+def describe(body: Any, endpoint: Endpoint) -> str:
+    """Return in a few words what an answer holds, for a trace: never a value of a row."""
+    if not isinstance(body, Mapping):
+        return "no body" if body is None else "another shape"
+    rows, count = body.get(endpoint.key), integer(body.get("totalCount"))
+    listed = f"{len(rows)} rows" if isinstance(rows, list) else f"no {endpoint.key}"
+    return listed if count is None else f"{listed}, totalCount {count}"
+
+
 def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
     """Return one page of the answer (the shape ``{key: [...], "totalCount": n}`` is documented).
 
-    :param where: method and path, for an error text
-
-    :raises ResponseError: the body has another shape, or a row no identity, or that of another row; the text says where
+    :param body: None where the answer had no body
+    :param where: method and path, for an error message
+    :raises ResponseError: the body has another shape, or a row no identity, or that of another row; the message says where
     """
-    rows = body.get(endpoint.key) if isinstance(body, Mapping) else None
-    if not isinstance(rows, list):
-        raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}")
     entries: list[Entry] = []
     seen: dict[Hashable, Row] = {}
+    rows = _rows(body, endpoint, number, where)
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise _malformed(endpoint, where, f"page {number}, row {index} is no object")
+            raise _malformed(endpoint, where, f"page {number}, row {index} is not an object")
         identity = _identity(row, endpoint)
         if identity is None:
             raise _malformed(endpoint, where, f"page {number}, row {index} has no {' or '.join(endpoint.identity)}")
@@ -97,7 +104,22 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
                 endpoint, where, f"page {number}, row {index} is another one with the {names} of row {rows.index(other)}"
             )
         entries.append(Entry(identity, row, integer(row.get("rank")) if endpoint.ranked else None))
-    return Page(entries, integer(body.get("totalCount")))
+    return Page(entries, integer(body.get("totalCount")) if body else None)
+
+
+def _rows(body: Any, endpoint: Endpoint, number: int, where: str) -> Sequence[Any]:
+    """Return the rows of an answer; an empty list may also be null, no key, or no body (ordinary services differ)."""
+    if body is None:
+        return ()
+    if not isinstance(body, Mapping):
+        raise _malformed(endpoint, where, f"page {number} is not an object with a list {endpoint.key!r}")
+    rows = body.get(endpoint.key)
+    if isinstance(rows, list):
+        return rows
+    if rows is None and (endpoint.key in body or not any(isinstance(value, (list, Mapping)) for value in body.values())):
+        return ()
+    keys = shortened(sorted(readable(str(key)) for key in body))
+    raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}. Its keys are: {keys}")
 
 
 def _identity(row: Row, endpoint: Endpoint) -> Hashable | None:

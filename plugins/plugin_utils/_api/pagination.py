@@ -2,54 +2,49 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A listing that is proven complete: which pages to ask for, and when the answers are the whole list. Pure; nothing is sent here.
+"""Which pages of a list to request, and when the answers are the whole list. Pure: nothing is sent here.
 
-What the API's pages leave open is not assumed: the size of a page that the service really honours, whether it counts pages from 1
-or from 0, whether ``totalCount`` is the whole or this page's, and whether the list stands still while it is read.
+The reference leaves open which page size is honoured, whether pages are counted from 1 or from 0, whether ``totalCount`` counts
+the whole list or the page, in which order the rows come, what a page beyond the end looks like, and whether the list stands still
+while it is read. A *sweep* reads the list once, from page 1 on. After each answer, the first line that fits decides:
 
-A *sweep* reads the list once, from page 1 on:
+==========================================================  ==================================================================
+what was seen                                               what follows
+==========================================================  ==================================================================
+page 1 has no rows, is refused, or has fewer than ten       page 0: the service may count from 0; an error if both are refused
+although the count says more
+the count says more than was found                          as many further pages as that takes, side by side
+the count of the whole list agrees                          the end of the list
+page 1 has fewer than ten rows                              the end: ten is the default page size (documented), so fewer rows
+                                                            fill no page
+anything else: the size may be capped, and the count may    the *check*: a page of a smaller size that begins before the end
+be the page's                                               of what was found, and reaches beyond it
+that page shows as many known rows as it must, and no       the end, and the start: counted from 0, or with its size ignored,
+other row                                                   it would show another number of rows
+it is refused, though page 1 of that size is not            an error: a page that exists cannot be read
+it shows anything else                                      the next page, until one is shorter than the fullest or brings no
+                                                            new row
+ranks 0 to n-1, each once: all of the count, or on the      the start: page 1 was the first
+only page, but not counting down there (as the last page
+does where the order is reversed and pages count from 0)
+no such ranks                                               page 0, once
+==========================================================  ==================================================================
 
-=========================================================  ===================================================================
-what was seen                                              what follows
-=========================================================  ===================================================================
-page 1 is unfilled, and its count agrees                   the end of the list
-the count says more than was found                         the further pages, side by side, as many as the count needs
-the last page may be full: it has as many rows as the      one page more, which settles where the list ends and what the count
-fullest, or alone as many as asked for, or ten             means
-page 1 is unfilled, but its count does not agree           one page more likewise
-a page that is empty, refused, or brings no new row        the end of the list
-ranks 0 to n-1 are there, each once, and the count agrees  the start of the list: page 1 was the first
-these ranks, but counting down, on the only page           page 0: the last page of a service that counts from 0 looks so
-anything else                                              page 0 likewise
-=========================================================  ===================================================================
+So a service that does as documented is never asked beyond its end. An *answer* without rows to a request that only checks, be it
+an error, takes nothing away. But an error of the service's own (5xx) in place of the check, or where the count says that rows are
+missing, is an error, and so is any in place of page 0 where all ranks are ten or more: the list may go on there.
 
-A service may ignore or cap the size asked for, at any size, and count just the rows of the page. But ten is what it gives when no
-size is asked for (documented), so fewer are no full page. Then the sweep is judged:
+Then the sweep is judged: it is complete if no count says more, and all rows came in one answer that is known to be the whole (one
+answer is one moment), or in several with ranks 0 to n-1 each once (a row that was lost between two pages would leave a gap) and a
+count or check that agrees. Everything else is read again, until two sweeps in a row find the same rows.
 
-=========================================================  ===================================================================
-what was seen                                              what follows
-=========================================================  ===================================================================
-two pages share some of their rows, but not all            another sweep; an error if it stays so
-the count says more than was found                         another sweep; an error if it stays so
-all rows in one answer, unfilled or counted as the whole   complete: one answer is one moment
-several answers, the count of the whole agrees, ranks 0    complete: a row lost between two pages would leave a gap
-to n-1 are there, each once
-anything else; or a page counts more than was found, or    another sweep; complete once two in a row find the same rows
-the service failed to answer page 0
-=========================================================  ===================================================================
+What no such reading can distinguish:
 
-Ranks that start at 0 and rise by 1 are documented. Where they do not (a restarted rank, or a list without ranks), that costs
-requests, never rows.
-
-What no reading of that many requests can tell:
-
-- A service whose pages hold fewer than ten rows though more are asked for, and whose count is the page's, or wrong and agrees by
-  chance, answers as a short run does.
-- So does one that counts from 0, whose count is the page's, and whose second and last page holds just ranks 0 to n-1, fewer than
-  ten and not counting down; or any number of them, if its count is wrong and agrees by chance.
-- Rows that give way to others of the same ranks between two pages of a sweep may leave no trace in it.
-- A list that never rests may look the same twice and yet have been another in between. What is proven is that each row was there
-  in both sweeps.
+- A service that counts from 0, whose second and last page holds just the ranks 0 to n-1, fewer than ten and not counting down.
+- A count that is neither the whole list's nor the page's, and agrees by chance with what was found.
+- A service that ignores the page size and refuses pages that exist: they look like pages beyond the end.
+- Rows that give way to others of the same ranks between two pages of a sweep.
+- A list that never rests, and looks the same twice by chance. Each row was there in both sweeps.
 """
 
 from __future__ import annotations
@@ -57,6 +52,7 @@ from __future__ import annotations
 from collections.abc import Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError, ServerError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 MAX_ROWS = 1_000_000
@@ -73,7 +69,7 @@ DEFAULT_PAGE_SIZE = 10
 class Entry:
     """One row of a page.
 
-    :param id: what tells it from all other rows of the list
+    :param id: what distinguishes it from all other rows of the list
     :param rank: its place in the list, where the list has ranks
     """
 
@@ -83,47 +79,82 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class PageRequest:
+    """One page to request.
+
+    :param size: rows to ask for; None is the size in which the list is read
+    :param needed: the list is not complete without it, so that a fault deserves all tries
+    """
+
+    number: int
+    size: int | None = None
+    needed: bool = False
+
+
+@dataclass(frozen=True)
 class Page:
     """One page as answered.
 
-    :param count: ``totalCount``, None when it is absent or no number
+    :param count: ``totalCount``, None when it is absent or not a number
+    :param refusal: the error that the service answered in place of rows
     """
 
-    entries: Sequence[Entry]
-    count: int | None
+    entries: Sequence[Entry] = ()
+    count: int | None = None
+    refusal: RequestError | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A complete list.
+
+    :param proof: why it was taken as complete, for a trace
+    """
+
+    rows: list[Row]
+    proof: str
 
 
 class NotSettled(Exception):
-    """The list cannot be proven complete; the text says what was seen."""
+    """The list cannot be proven complete; the message says what was seen.
+
+    :param shuffled: the pages were not cut from one order of the rows
+    :param rows: the most rows that the list was seen or said to have
+    """
+
+    def __init__(self, message: str, *, shuffled: bool = False, rows: int = 0) -> None:
+        super().__init__(message)
+        self.shuffled = shuffled
+        self.rows = rows
 
 
-Reading = Generator[Sequence[int], "Sequence[Page | None]", "list[Row]"]
+Reading = Generator[Sequence[PageRequest], "Sequence[Page]", Listing]
 
 
 def read(size: int) -> Reading:
-    """Yield the numbers of the pages to ask for, take the pages in the same order, and return all rows.
+    """Yield the pages to request, take their answers in the same order, and return the whole list.
 
-    A page that the service refuses is one without rows; one that it fails to answer, as it may page 0, is None.
-
-    :param size: the page size that is asked for
+    :param size: the page size that is asked for, or the default one where none is
     :raises NotSettled: the list cannot be proven complete
+    :raises RequestError: the service's refusal of a page that the list is not complete without
     """
-    seen: list[str] = []
-    before: _Sweep | None = None
-    while len(seen) < MAX_SWEEPS:
+    sweeps: list[_Sweep] = []
+    while len(sweeps) < MAX_SWEEPS:
         sweep = _Sweep(size)
-        while numbers := sweep.next_pages():
-            for number, page in zip(numbers, (yield numbers)):
-                sweep.add(number, page)
+        while requests := sweep.next_requests():
+            for request, page in zip(requests, (yield requests)):
+                sweep.add(request, page)
             if len(sweep.entries) > MAX_ROWS:
                 raise NotSettled(f"it has more than {MAX_ROWS:,} rows.")
-        is_repeated = before is not None and before.entries.keys() == sweep.entries.keys() and not sweep.overlaps
-        if not sweep.lacks_rows() and (sweep.is_proven() or is_repeated):
-            return [entry.row for entry in sweep.entries.values()]
-        before = sweep
-        seen.append(sweep.summary())
+        sweep.raise_refusal()
+        if proof := sweep.proof() or (sweeps and sweep.repeats(sweeps[-1])):
+            return Listing([entry.row for entry in sweep.entries.values()], proof)
+        sweeps.append(sweep)
+    seen = dict.fromkeys(sweep.summary() for sweep in sweeps)
     raise NotSettled(
-        f"in {len(seen)} readings it never agreed with its own count, nor twice with itself: {'; '.join(dict.fromkeys(seen))}."
+        f"in {len(sweeps)} readings it never agreed with its own count, nor twice with itself: {'; '.join(seen)}.",
+        shuffled=all(sweep.overlaps for sweep in sweeps),
+        rows=max(max(len(sweep.entries), sweep.claimed) for sweep in sweeps),
     )
 
 
@@ -131,92 +162,138 @@ class _Sweep:
     """One reading of the list: the pages so far, and what they prove."""
 
     def __init__(self, size: int) -> None:
-        self._size = size
+        self._full = min(size, DEFAULT_PAGE_SIZE)  # a page of fewer rows is never full
         self._pages: dict[int, Page] = {}
-        self._failed = False
-        self.overlaps = False
         self._new_rows: dict[int, int] = {}
+        self._checked: _Check | None = None
+        self.overlaps = False
         self.entries: dict[Hashable, Entry] = {}
 
-    def add(self, number: int, page: Page | None) -> None:
-        """Take the answer for one page, None when the service failed to give one."""
-        known = len(self.entries)
-        self._pages[number] = page or Page((), None)
-        self._failed = self._failed or page is None
-        ids = {entry.id for entry in self._pages[number].entries}
-        if ids & self.entries.keys() and not self._is_known_page(number, ids):
+    def add(self, request: PageRequest, page: Page) -> None:
+        """Take the answer to one request."""
+        if self._checked and request.size is not None:
+            self._checked.add(request, page, self.entries.keys())
+            return
+        ids = {entry.id for entry in page.entries}
+        if ids & self.entries.keys() and not self._is_known_page(ids):
             self.overlaps = True  # the pages are not cut from one order of the rows
-        for entry in self._pages[number].entries:
+        known = len(self.entries)
+        for entry in page.entries:
             self.entries.setdefault(entry.id, entry)
-        self._new_rows[number] = len(self.entries) - known
+        self._pages[request.number] = page
+        self._new_rows[request.number] = len(self.entries) - known
 
-    def _is_known_page(self, number: int, ids: Set[Hashable]) -> bool:
-        return any({entry.id for entry in page.entries} == ids for other, page in self._pages.items() if other != number)
+    def _is_known_page(self, ids: Set[Hashable]) -> bool:
+        return any({entry.id for entry in page.entries} == ids for page in self._pages.values())
 
-    def next_pages(self) -> list[int]:
-        """Return the pages to ask for now, none when both ends of the list are reached."""
+    def next_requests(self) -> list[PageRequest]:
+        """Return the pages to request now, none when both ends of the list are reached."""
         if not self._pages:
-            return [1]
-        if not self._end_is_reached():
-            return self._further_pages()
-        if 0 not in self._pages and not self._start_is_reached():
-            return [0]
-        return []
+            return [PageRequest(1, needed=True)]
+        if 0 not in self._pages and self._is_short() and (not self.entries or self._lacks_rows()):
+            return [PageRequest(0)]
+        return self._towards_the_end() or self._towards_the_start()
 
-    def lacks_rows(self) -> bool:
-        """Say whether the service counts more rows than it gave."""
-        return (self._whole_count() or 0) > len(self.entries)
+    def _towards_the_end(self) -> list[PageRequest]:
+        last, found = self._last, len(self.entries)
+        ended = not self._new_rows[last]
+        if self._lacks_rows():
+            more = -(-(self.claimed - found) // max(self._fullest, self._full))
+            ahead = range(last + 1, last + 1 + min(more, _PAGES_AHEAD))
+            return [] if ended else [PageRequest(number, needed=True) for number in ahead]
+        if 0 in self._pages or self._is_short() or self._whole_count() == found:
+            return []
+        if not ended and (self._checked is None or self._checked.found != found):
+            self._checked = _Check(found, self._fullest)
+        if self._checked and (request := self._checked.next_request()):
+            return [request]
+        if ended or self._is_checked() or (last > 1 and self._rows(last) < self._fullest):
+            return []
+        return [PageRequest(last + 1)]
 
-    def is_proven(self) -> bool:
-        """Say whether this sweep alone proves that its rows are the whole list."""
-        claimed = max(page.count or 0 for page in self._pages.values())
-        if self._failed or claimed > len(self.entries):
-            return False
+    def _towards_the_start(self) -> list[PageRequest]:
+        if 0 in self._pages or self._is_checked():
+            return []
+        agrees = self._whole_count() == len(self.entries) or (self._last == 1 and not self._counts_down())
+        return [] if self.entries and self._ranks_are_whole() and agrees else [PageRequest(0)]
+
+    def raise_refusal(self) -> None:
+        """Raise the service's refusal of a page that the list is not complete without.
+
+        :raises RequestError: that refusal
+        """
+        first, zero = self._pages[1].refusal, self._pages[0].refusal if 0 in self._pages else None
+        if first and zero:
+            raise first
+        if zero and min((-1 if entry.rank is None else entry.rank for entry in self.entries.values()), default=-1) >= self._full:
+            raise zero
+        for page in self._pages.values():
+            if isinstance(page.refusal, ServerError) and page is not self._pages.get(0) and self._lacks_rows():
+                raise page.refusal
+        if self._checked:
+            self._checked.raise_refusal()
+
+    def proof(self) -> str:
+        """Return why this sweep alone proves that its rows are the whole list; empty where it does not."""
+        if self.claimed > len(self.entries):
+            return ""
         sources = [number for number, new in self._new_rows.items() if new]
-        counted = self._whole_count() == len(self.entries)
+        agrees = ""
+        if self._whole_count() == len(self.entries):
+            agrees = f"totalCount is {len(self.entries)}"
+        elif self._checked and self._is_checked():
+            agrees = f"page {self._checked.number} of size {self._checked.size} shows no further row"
         if len(sources) > 1:
-            return counted and self._ranks_are_whole()
-        return counted or not sources or not self._may_be_full(self._rows(sources[0]))
+            return f"{agrees}, and the ranks are 0 to {len(self.entries) - 1}" if agrees and self._ranks_are_whole() else ""
+        if not sources:
+            return "" if self._pages[1].refusal else "there are no rows"
+        return agrees or (f"page {sources[0]} has fewer than {self._full} rows" if self._rows(sources[0]) < self._full else "")
+
+    def repeats(self, before: _Sweep) -> str:
+        """Return why this sweep and the one before prove the list; empty where they do not."""
+        same = self.entries.keys() == before.entries.keys() and not self.overlaps and not self._lacks_rows()
+        return "two readings in a row found the same rows" if same else ""
 
     def summary(self) -> str:
-        """Say what was seen, for an error text."""
+        """Return what was seen, for an error message."""
         counts = sorted({page.count for page in self._pages.values() if page.count is not None})
         said = "/".join(str(count) for count in counts) or "nothing"
-        return f"{len(self.entries)} rows on {len(self._pages)} pages, totalCount {said}"
+        refused = next(
+            (f", one refused ({page.refusal.problem.rstrip('.')})" for page in self._pages.values() if page.refusal), ""
+        )
+        return f"{len(self.entries)} rows on {len(self._pages)} pages{refused}, totalCount {said}"
 
-    def _further_pages(self) -> list[int]:
-        last = max(self._pages)
-        if last == 1 and not self._may_be_full(self._rows(1)):
-            return [2]  # page 1 may be the short last one of a service that counts from 0: its length is no measure
-        # One more than the count needs when the last page will be full.
-        needed = (self._whole_count() or 0) // self._fullest() + 1
-        upto = min(max(needed, last + 1), last + _PAGES_AHEAD)
-        return list(range(last + 1, upto + 1))
+    @property
+    def claimed(self) -> int:
+        """The highest count of any page."""
+        return max(page.count or 0 for page in self._pages.values())
 
-    def _end_is_reached(self) -> bool:
-        last = max(self._pages)
-        if 0 in self._pages or not self._new_rows[last]:
-            return True
-        if self.lacks_rows():
-            return False
-        rows = self._rows(last)
-        if last == 1:
-            return self._pages[1].count == rows and not self._may_be_full(rows)
-        return rows < self._fullest()
+    @property
+    def _last(self) -> int:
+        return max(self._pages)
 
-    def _start_is_reached(self) -> bool:
-        """Say whether page 1 was the first; where it told the end alone, its count agreed."""
-        if not self.entries or not self._ranks_are_whole():
-            return False
-        return self._whole_count() == len(self.entries) or (max(self._pages) == 1 and not self._counts_down())
+    @property
+    def _fullest(self) -> int:
+        return max(self._rows(number) for number in self._pages)
 
-    def _may_be_full(self, rows: int) -> bool:
-        return rows >= min(self._size, DEFAULT_PAGE_SIZE)
+    def _rows(self, number: int) -> int:
+        return len(self._pages[number].entries)
+
+    def _is_short(self) -> bool:
+        """Return whether page 1 is the only one from there on, and not full."""
+        return self._last == 1 and self._rows(1) < self._full
+
+    def _is_checked(self) -> bool:
+        return self._checked is not None and self._checked.found == len(self.entries) and self._checked.is_whole
+
+    def _lacks_rows(self) -> bool:
+        """Return whether the service counts more rows than it gave."""
+        return (self._whole_count() or 0) > len(self.entries)
 
     def _whole_count(self) -> int | None:
         """Return the count of the whole list, None when the pages give none or disagree.
 
-        A count that differs from the rows of its own page is no count of that page.
+        A count that differs from the rows of its own page is not a count of that page.
         """
         pages = [page for page in self._pages.values() if page.count is not None]
         counts = {page.count for page in pages if page.entries} or {page.count for page in pages}
@@ -234,8 +311,42 @@ class _Sweep:
         ranks = [entry.rank or 0 for entry in self.entries.values()]
         return len(ranks) > 1 and ranks == sorted(ranks, reverse=True)
 
-    def _fullest(self) -> int:
-        return max(self._rows(number) for number in self._pages)
 
-    def _rows(self, number: int) -> int:
-        return len(self._pages[number].entries)
+class _Check:
+    """A page of a smaller size across the end of what was found: it must exist if sizes are honoured and pages count from 1.
+
+    :param found: how many rows were found
+    :param fullest: how many rows the fullest page had, so that a smaller size is one that the service allows
+    """
+
+    def __init__(self, found: int, fullest: int) -> None:
+        self.found = found
+        self.size = next((size for size in range(fullest - 1, 1, -1) if found % size), 0)
+        self.number = found // self.size + 1 if self.size else 0
+        self.is_whole = False
+        self._refusal: RequestError | None = None
+        self._requests = [PageRequest(self.number, self.size)] if self.size else []
+        self._is_honoured = False
+
+    def next_request(self) -> PageRequest | None:
+        """Return the page to request now, None when the check is over."""
+        return self._requests.pop(0) if self._requests else None
+
+    def add(self, request: PageRequest, page: Page, known: Set[Hashable]) -> None:
+        """Take the answer: to the check itself, or to page 1 of the same size where the check was refused."""
+        ids = {entry.id for entry in page.entries}
+        if self._refusal:
+            self._is_honoured = ids <= known and len(page.entries) == self.size
+        elif page.refusal:
+            self._refusal = page.refusal
+            self._requests = [] if isinstance(page.refusal, ServerError) else [PageRequest(1, self.size)]
+        else:
+            self.is_whole = ids <= known and len(page.entries) == self.found % self.size
+
+    def raise_refusal(self) -> None:
+        """Raise the refusal of the check, where it is not that of a page beyond the end.
+
+        :raises RequestError: that refusal
+        """
+        if self._refusal and (self._is_honoured or isinstance(self._refusal, ServerError)):
+            raise self._refusal

@@ -38,6 +38,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     CertificateError,
     ConfigurationError,
     ConnectionFailed,
+    NotJsonError,
     RequestError,
     ResponseError,
     ServerError,
@@ -172,7 +173,7 @@ class Transport:
     def get(
         self, request: Request, deadline: Deadline, *, describe: Callable[[Any], str] = _no_description, probe: bool = False
     ) -> Any:
-        """Return the JSON value that the service answers.
+        """Return the JSON value that the service answers, None where its answer has no body.
 
         :param describe: says in a few words what a value holds, for the trace
         :param probe: this request only checks, so an answer of 500 is tried at most two more times
@@ -241,6 +242,8 @@ class Transport:
                 raise TimeoutError from None
             raise self._connection_error(error, request) from None
         text = body.decode("utf-8-sig", "replace")
+        if response.status_code == 204 or (response.status_code == 200 and not text.strip() and _is_framed(response)):
+            return None
         if response.status_code != 200:
             raise self._status_error(response, text, request)
         try:
@@ -308,7 +311,7 @@ class Transport:
             return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
         problem = f"the answer is no JSON that can be used: {answer}."
         advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
-        return self._error(ResponseError, request, problem, advice)
+        return self._error(NotJsonError, request, problem, advice)
 
     def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
         return kind(request.what, self.where(request), problem, advice)
@@ -339,8 +342,12 @@ def _stays_500(met: Sequence[RequestError]) -> bool:
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:
     """Say whether the connection may have ended within a body whose end only the connection's end marks."""
-    framed = {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
-    return not framed and text.lstrip()[:1] in ("", "{", "[")
+    return not _is_framed(response) and text.lstrip()[:1] in ("", "{", "[")
+
+
+def _is_framed(response: requests.Response) -> bool:
+    """Return whether the headers say where the body ends."""
+    return bool({"content-length", "transfer-encoding"} & {name.lower() for name in response.headers})
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -18,7 +18,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_LOOK_UPS = 5
 
 
-def read(api: Api, selection: Selection, deadline: Deadline) -> list[RunRows]:
+def read(api: Client, selection: Selection, deadline: Deadline) -> list[RunRows]:
     """Return the runs that are meant, with the rows of their nodes, in the order of project and number.
 
     :raises SelectionError: a project or run does not exist, or a name means several

@@ -46,7 +46,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
     """
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader as _reading
 
@@ -61,7 +61,13 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     )
     if options.verify is False:
         reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
-    api = Api(transport, page_size=options.page_size, concurrency=options.concurrency)
+    api = Client(
+        transport,
+        page_size=options.page_size,
+        concurrency=options.concurrency,
+        verbose=reporter.detail,
+        trace=reporter.trace,
+    )
     deadline: Deadline  # of the reading under way, with the look-ups that follow it
 
     def read_once() -> list[RunRows]:
@@ -70,7 +76,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         return _reading.read(api, options.selection, deadline)
 
     def status_of(run: Run) -> str | None:
-        return api.status(run, deadline)
+        return api.status(run.project_id, run.name, deadline)
 
     began = time.monotonic()
     try:

@@ -12,18 +12,18 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, Endpoint, nodes_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint, nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     IncompleteError,
     NotFoundError,
+    NotJsonError,
     RequestError,
     ResponseError,
     ServerError,
     StatusError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 
 NODES = nodes_of("p1", "2", "bert")
 DEADLINE = Deadline(60)
@@ -33,30 +33,42 @@ Answer = Callable[[Request], Any]
 
 
 class FakeTransport:
-    """Answers by a function of the request, and notes what was asked."""
+    """Answers by a function of the request, and notes what was asked: page and size, None where none was named."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self.asked: list[tuple[str, int]] = []
+        self.asked: list[tuple[str, int | None, int | None]] = []
         self.probes: list[bool] = []
+        self.described: list[str] = []
 
-    def get(self, request: Request, deadline: Deadline, *, probe: bool = False) -> Any:
+    @property
+    def pages(self) -> list[tuple[int | None, int | None]]:
+        return [(page, size) for _path, page, size in self.asked]
+
+    def get(self, request: Request, deadline: Deadline, *, describe: Callable[[Any], str] = str, probe: bool = False) -> Any:
         assert deadline is DEADLINE
-        self.asked.append((request.path, request.query.get("page", -1)))
+        self.asked.append((request.path, request.query.get("page"), request.query.get("pageSize")))
         self.probes.append(probe)
-        return self._answer(request)
+        body = self._answer(request)
+        self.described.append(describe(body))
+        return body
 
     def where(self, request: Request) -> str:
         return f"GET /nsml/v1{request.path}"
 
 
 def read(answer: Answer, *endpoints: Endpoint, page_size: int = 10, concurrency: int = 4) -> list[list[Any]]:
-    transport = FakeTransport(answer)
-    return api(transport, page_size, concurrency).read(endpoints or [NODES], DEADLINE)
+    return client(FakeTransport(answer), page_size, concurrency).read(endpoints or [NODES], DEADLINE)
 
 
-def api(transport: FakeTransport, page_size: int = 10, concurrency: int = 4) -> Api:
-    return Api(cast(Transport, transport), page_size=page_size, concurrency=concurrency)
+def client(
+    transport: FakeTransport,
+    page_size: int = 10,
+    concurrency: int = 4,
+    verbose: Callable[[str], object] = str,
+    trace: Callable[[str], object] = str,
+) -> Client:
+    return Client(cast(Transport, transport), page_size=page_size, concurrency=concurrency, verbose=verbose, trace=trace)
 
 
 def nodes(length: int, prefix: str = "") -> list[dict[str, Any]]:
@@ -65,12 +77,12 @@ def nodes(length: int, prefix: str = "") -> list[dict[str, Any]]:
 
 def page_of(rows: list[Any], request: Request) -> Any:
     """Return what a service that does as documented answers."""
-    number, size = request.query["page"], request.query["pageSize"]
+    number, size = request.query["page"], request.query.get("pageSize", 10)
     return {"nodes": rows[(number - 1) * size : number * size] if number else [], "totalCount": len(rows)}
 
 
 def refusal(request: Request, status: int) -> StatusError:
-    kind = {404: NotFoundError, 500: ServerError}.get(status, StatusError)
+    kind = ServerError if status >= 500 else NotFoundError if status == 404 else StatusError
     return kind(request.what, f"GET {request.path}", f"HTTP {status}.", "Look.", status=status)
 
 
@@ -151,7 +163,7 @@ def test_lists_of_different_lengths_are_read_whole() -> None:
 
 def test_no_lists_cost_no_request() -> None:
     transport = FakeTransport(lambda _request: pytest.fail("asked"))
-    assert api(transport).read([], DEADLINE) == []
+    assert client(transport).read([], DEADLINE) == []
 
 
 def test_a_malformed_page_is_an_error_that_says_where() -> None:
@@ -162,7 +174,7 @@ def test_a_malformed_page_is_an_error_that_says_where() -> None:
         "the nodes of run 2 of project bert",
         "GET /nsml/v1/projects/p1/runs/2/nodes",
     )
-    assert "page 2, row 3 is no object" in error.value.problem
+    assert "page 2, row 3 is not an object" in error.value.problem
 
 
 def test_a_row_that_is_sent_twice_is_one() -> None:
@@ -183,7 +195,7 @@ def test_a_count_that_never_agrees_is_an_error_that_says_what_was_seen() -> None
     assert error.value.advice.startswith("Try again")
 
 
-@pytest.mark.parametrize("status", [400, 404, 406, 500])
+@pytest.mark.parametrize("status", [400, 403, 404, 406, 500])
 @pytest.mark.parametrize("rows", [[], [{"projectId": "p1"}]], ids=["empty", "one"])
 def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: int) -> None:
     def answer(request: Request) -> Any:
@@ -192,44 +204,44 @@ def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: in
         return {"projects": rows if request.query["page"] == 1 else [], "totalCount": len(rows)}
 
     transport = FakeTransport(answer)
-    assert api(transport).read([PROJECTS], DEADLINE) == [rows]
-    # A 500 may be a passing fault: it must come twice.
-    assert [page for _path, page in transport.asked] == [1, 0] * (2 if status == 500 else 1)
-    assert transport.probes == [page == 0 for _path, page in transport.asked]
+    assert client(transport).read([PROJECTS], DEADLINE) == [rows]
+    assert transport.pages == [(1, 10), (0, 10)]
+    assert transport.probes == [False, True]
 
 
-def test_a_passing_500_at_page_0_hides_no_row() -> None:
-    faults = iter([True])
-
+@pytest.mark.parametrize("status", [400, 403, 404, 406, 500])
+def test_a_page_beyond_the_end_may_be_an_error_where_the_size_is_ignored(status: int) -> None:
     def answer(request: Request) -> Any:
-        number = request.query["page"]
-        if number == 0 and next(faults, False):
-            raise refusal(request, 500)
-        return {"nodes": nodes(5) if number == 0 else []}
+        if request.query["page"] != 1:
+            raise refusal(request, status)
+        return {"nodes": nodes(20)}
 
-    assert read(answer) == [nodes(5)]
-
-
-@pytest.mark.parametrize("status", [400, 404, 406])
-def test_a_refused_page_after_the_last_is_the_end(status: int) -> None:
-    assert read(fails_at(3, status, nodes(20))) == [nodes(20)]
+    if status == 500:  # where the list might go on, an error of the service's own is none of a page beyond the end
+        with pytest.raises(ServerError):
+            read(answer)
+    else:
+        assert read(answer) == [nodes(20)]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 406, 500, 503])
 def test_a_refused_page_1_is_an_error(status: int) -> None:
+    def answer(request: Request) -> Any:
+        raise refusal(request, status)
+
     with pytest.raises(StatusError) as error:
-        read(fails_at(1, status, nodes(5)))
+        read(answer)
     assert (error.value.what, error.value.status) == ("the nodes of run 2 of project bert", status)
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 502, 503, 504])
-def test_a_fault_on_page_2_is_an_error_and_not_an_end(status: int) -> None:
-    with pytest.raises(StatusError) as error:
-        read(fails_at(2, status, nodes(10)))
-    assert error.value.status == status
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 406, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("rows", [10, 25])
+def test_a_fault_on_page_2_is_an_error_and_not_an_end(rows: int, status: int) -> None:
+    with pytest.raises(RequestError) as error:
+        read(fails_at(2, status, nodes(rows)))
+    assert f"HTTP {status}" in str(error.value)
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 502, 503, 504])
+@pytest.mark.parametrize("status", [401, 429, 502, 503, 504])
 def test_a_fault_on_page_0_is_an_error_and_not_a_start(status: int) -> None:
     with pytest.raises(StatusError) as error:
         read(fails_at(0, status, []))
@@ -237,14 +249,65 @@ def test_a_fault_on_page_0_is_an_error_and_not_a_start(status: int) -> None:
 
 
 def test_the_size_asked_for_is_sent_with_each_page() -> None:
-    sizes: list[int] = []
+    transport = FakeTransport(lambda request: page_of(nodes(75), request))
+    assert client(transport, 37).read([NODES], DEADLINE) == [nodes(75)]
+    assert transport.pages == [(1, 37), (2, 37), (3, 37)]
 
+
+def test_a_service_that_refuses_the_size_is_asked_for_its_default_one_from_then_on() -> None:
     def answer(request: Request) -> Any:
-        sizes.append(request.query["pageSize"])
-        return page_of(nodes(75), request)
+        if request.query.get("pageSize", 10) > 10:
+            raise refusal(request, 400)
+        return page_of(rows[request.path], request)
 
-    assert read(answer, page_size=37) == [nodes(75)]
-    assert sizes == [37, 37, 37]
+    endpoints = [nodes_of("p1", run) for run in "12"]
+    rows = {endpoints[0].path: nodes(25), endpoints[1].path: nodes(3)}
+    transport, lines = FakeTransport(answer), list[str]()
+    reader = client(transport, 100, 1, verbose=lines.append)
+    assert reader.read(endpoints, DEADLINE) == [*rows.values()]
+    assert transport.pages == [(1, 100), (1, None), (1, None), (2, None), (3, None)]
+    assert lines == ["the service refused page_size 100 (HTTP 400): reading pages of its default size"]
+    transport.asked.clear()
+    assert reader.read(endpoints[:1], DEADLINE) == [nodes(25)]
+    assert transport.pages == [(1, None), (2, None), (3, None)]
+    assert len(lines) == 1
+
+
+def test_page_1_that_is_no_json_is_an_error() -> None:
+    def answer(request: Request) -> Any:
+        raise NotJsonError(request.what, request.path, "HTML.", "")
+
+    with pytest.raises(NotJsonError):
+        read(answer)
+
+
+def test_page_0_that_is_no_json_has_no_rows() -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] == 0:
+            raise NotJsonError(request.what, request.path, "HTML.", "")
+        return {"runList": []}
+
+    assert read(answer, RUNS) == [[]]
+
+
+def test_rows_in_another_order_with_each_page_are_an_error_that_advises_a_larger_page() -> None:
+    def answer(request: Request) -> Any:
+        orders = [nodes(12), [*reversed(nodes(12))]]
+        return page_of(orders[request.query["page"] % 2], request)
+
+    with pytest.raises(IncompleteError) as error:
+        read(answer)
+    assert "'page_size' to a number above 12" in error.value.advice
+
+
+def test_the_trace_says_what_each_page_held_and_why_the_list_is_complete() -> None:
+    lines: list[str] = []
+    transport = FakeTransport(lambda request: page_of(nodes(12), request))
+    client(transport, trace=lines.append).read([NODES], DEADLINE)
+    assert transport.described == ["10 rows, totalCount 12", "2 rows, totalCount 12"]
+    assert lines == [
+        "GET /nsml/v1/projects/p1/runs/2/nodes: complete, rows: 12, since totalCount is 12, and the ranks are 0 to 11"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -260,12 +323,12 @@ def test_the_size_asked_for_is_sent_with_each_page() -> None:
 )
 def test_the_status_of_a_run_is_told_where_the_service_tells_it(body: Any, status: str | None) -> None:
     transport = FakeTransport(lambda _request: body)
-    assert api(transport).status(Run("p1", "2"), DEADLINE) == status
-    assert transport.asked == [("/projects/p1/runs/2", -1)]
+    assert client(transport).status("p1", "2", DEADLINE) == status
+    assert transport.asked == [("/projects/p1/runs/2", None, None)]
 
 
 def test_the_status_of_a_run_that_cannot_be_read_is_unknown() -> None:
     def answer(request: Request) -> Any:
         raise RequestError(request.what, request.path, "the connection failed.", "")
 
-    assert api(FakeTransport(answer)).status(Run("p1", "2"), DEADLINE) is None
+    assert client(FakeTransport(answer)).status("p1", "2", DEADLINE) is None

@@ -16,6 +16,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
     PROJECTS,
     RUNS,
     Endpoint,
+    describe,
     nodes_of,
     parse_page,
     run_path,
@@ -122,9 +123,9 @@ def test_a_rank_of_another_type_is_one_where_it_is_a_whole_number(rank: Any, tak
 @pytest.mark.parametrize(
     ("odd", "problem"),
     [
-        (None, "is no object"),
-        ("n3", "is no object"),
-        (["n3"], "is no object"),
+        (None, "is not an object"),
+        ("n3", "is not an object"),
+        (["n3"], "is not an object"),
         ({}, "has no nodeId"),
         ({"nodeId": None}, "has no nodeId"),
         ({"nodeId": ""}, "has no nodeId"),
@@ -165,9 +166,54 @@ def test_an_identity_that_is_a_number_and_one_that_is_its_text_are_one() -> None
     assert first.id == second.id == ("7",)
 
 
-@pytest.mark.parametrize("body", [None, [], "nodes", 5, {}, {"nodes": None}, {"nodes": {}}, {"nodes": "none"}, {"projects": []}])
-def test_a_body_of_another_shape_is_an_error_that_says_what_is_missing(body: Any) -> None:
-    assert "page 2 has no list 'nodes'" in refused(body, number=2).problem
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        {},
+        {"nodes": []},
+        {"nodes": None},
+        {"nodes": None, "data": {"x": 1}},
+        {"returnCode": "0", "page": 1},
+        {"totalCount": 0},
+    ],
+)
+def test_an_empty_list_may_have_any_usual_form(body: Any) -> None:
+    assert page(body).entries == []
+
+
+@pytest.mark.parametrize("body", [[], [row(0)], "nodes", 5, True])
+def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
+    assert "page 2 is not an object with a list 'nodes'" in refused(body, number=2).problem
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ({"nodes": {}}, "nodes"),
+        ({"nodes": "none", "a": 1}, "a, nodes"),
+        ({"projects": []}, "projects"),
+        ({"runs": [], "returnCode": "0"}, "returnCode, runs"),
+        ({"data": {"nodes": []}}, "data"),
+    ],
+)
+def test_a_body_that_holds_its_rows_elsewhere_is_an_error_that_names_its_keys(body: Any, keys: str) -> None:
+    assert f"page 2 has no list 'nodes'. Its keys are: {keys}." in refused(body, number=2).problem
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (None, "no body"),
+        ([], "another shape"),
+        ({}, "no nodes"),
+        ({"nodes": None, "totalCount": "0"}, "no nodes, totalCount 0"),
+        ({"nodes": [1, 2]}, "2 rows"),
+        ({"nodes": [1], "totalCount": 1}, "1 rows, totalCount 1"),
+    ],
+)
+def test_a_body_is_described_in_a_few_words(body: Any, words: str) -> None:
+    assert describe(body, NODES) == words
 
 
 @pytest.mark.parametrize("count", [5, "5", 5.0, " 5 "])
@@ -182,6 +228,6 @@ def test_a_count_that_is_no_number_is_taken_for_none(count: Any) -> None:
 
 
 def test_an_error_text_shows_hostile_names_readable_and_short() -> None:
-    error = refused(None, nodes_of("p1", "2", "\x1b[31mred\x07\n" + "x" * 10_000))
+    error = refused("\x1b[31m", nodes_of("p1", "2", "\x1b[31mred\x07\n" + "x" * 10_000))
     assert str(error).isprintable()
     assert len(str(error)) < 1000

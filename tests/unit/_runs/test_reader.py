@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Api
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint, nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
@@ -71,7 +71,7 @@ def path(project: str, run: str) -> str:
 
 
 def read_runs(api: FakeApi, project: str | None, *chosen: str) -> list[RunRows]:
-    return read(cast(Api, api), Selection(project, chosen), DEADLINE)
+    return read(cast(Client, api), Selection(project, chosen), DEADLINE)
 
 
 def listed(found: Sequence[RunRows]) -> dict[tuple[str, str], list[Any]]:

@@ -95,8 +95,10 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
 def test_requests_are_traced(told: Told) -> None:
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
     _source.read(chosen(), GIVEN, told.reporter)
-    (line,) = told.traced
-    assert line.startswith(f"GET {urlsplit(URL).path}/projects/{PROJECT_ID}/runs/2/nodes?page=1&pageSize=100: 200, ")
+    exchange, proof = told.traced
+    path = f"GET {urlsplit(URL).path}/projects/{PROJECT_ID}/runs/2/nodes"
+    assert exchange.startswith(f"{path}?page=1&pageSize=100: 200, 3 rows, totalCount 3, ")
+    assert proof == f"{path}: complete, rows: 3, since page 1 has fewer than 10 rows"
 
 
 def test_that_nobody_checks_the_certificate_is_said(told: Told) -> None:
