@@ -23,8 +23,10 @@ from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import (
+    Fault,
     classify,
     clock_skew,
+    error_in,
     is_worth_retrying,
     outcome,
     pause_before,
@@ -41,6 +43,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     ResponseError,
     ServerError,
+    StatusError,
     TimeExceeded,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
@@ -244,9 +247,12 @@ class Transport:
         if response.status_code != 200:
             raise self._status_error(response, text, request)
         try:
-            return parse_json(text, self._credentials.redact)
+            value = parse_json(text, self._credentials.redact)
         except (ValueError, RecursionError):
             raise self._json_error(response, text, request) from None
+        if fault := error_in(value, self._credentials.redact):
+            raise self._fault_error(response, request, fault, fault.status or 200, "HTTP 200 with an error in its body")
+        return value
 
     def _send(self, url: str, seconds: float) -> requests.Response:
         """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
@@ -290,11 +296,19 @@ class Transport:
             advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
             return self._error(ResponseError, request, problem, advice)
         fault = read_fault(text, self._credentials.redact)
+        return self._fault_error(response, request, fault, status, f"HTTP {status}")
+
+    def _fault_error(self, response: requests.Response, request: Request, fault: Fault, status: int, problem: str) -> StatusError:
+        """Return the error of a fault.
+
+        :param status: that of the answer, or the one that the fault stands for
+        """
+        headers = response.headers
         kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
         return kind(
             request.what,
             self.where(request),
-            f"HTTP {status}{fault}{ids}.",
+            f"{problem}{fault}{self._ids(response)}.",
             advice,
             status=status,
             code=fault.code,

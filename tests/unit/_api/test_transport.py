@@ -251,6 +251,30 @@ def test_an_error_body_of_any_kind_becomes_a_readable_line(
     assert len(text) < 700
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (gateway("210", "Denied", "Why"), PermissionDenied, ', code 210: "Denied" (Why), trace ID trace-1. Check that api_key'),
+        (gateway(200, "Failed"), AuthenticationError, ', code 200: "Failed", trace ID trace-1. Check access_key'),
+        ('{"returnCode": "1300", "returnMessage": "No"}', StatusError, ', code 1300: "No", trace ID trace-1. Check the options'),
+        ('{"error": "No"}', StatusError, ': "No", trace ID trace-1. Check the options'),
+    ],
+)
+def test_error_in_an_answer_of_200_is_told_in_its_words(
+    web: responses.RequestsMock, clock: Clock, body: str, kind: type[StatusError], words: str
+) -> None:
+    answer(web, 200, body, x_ncp_trace_id="trace-1")
+    assert fails(kind, URL, clock, retries=5).startswith(f"{WHERE}HTTP 200 with an error in its body{words}")
+    assert len(web.calls) == 1
+
+
+@pytest.mark.parametrize("body", [gateway("500", "Endpoint Error"), '{"code": 503, "message": "No"}'])
+def test_error_that_may_pass_in_an_answer_of_200_is_retried(web: responses.RequestsMock, clock: Clock, body: str) -> None:
+    answer(web, 200, body)
+    answer(web, 200, "1")
+    assert get(URL, clock, retries=1) == 1
+
+
 @pytest.mark.parametrize(("minutes", "words"), [(7, "7 minutes ahead of"), (-9 * 60, "540 minutes behind")])
 def test_a_wrong_clock_is_named_with_the_minutes(web: responses.RequestsMock, clock: Clock, minutes: int, words: str) -> None:
     answer(web, 401, gateway(200, "Authentication Failed"), Date=formatdate(NOW - minutes * 60, usegmt=True))
@@ -858,6 +882,11 @@ def test_trace_of_a_value_without_description_is_the_status(web: responses.Reque
     assert traced(URL, clock, lambda _value: "") == [TRACED + "200, 0.12 s, try 1"]
 
 
+def test_trace_is_one_line_whatever_the_description(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 200, "[1]")
+    assert traced(URL, clock, lambda _value: "totalCount\n2") == [TRACED + "200, totalCount 2, 0.12 s, try 1"]
+
+
 def test_trace_has_a_line_for_each_try(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
     answer(web, 500, gateway("900", "Unexpected Error"))
@@ -977,13 +1006,18 @@ def test_no_escape_of_json_hides_a_secret(
     web: responses.RequestsMock, clock: Clock, form: str, escape: Callable[[str], str], status: int
 ) -> None:
     answer(web, status, f'{{"error": {{"errorCode": {escape(form)}, "message": {escape(form)}, "details": {escape(form)}}}}}')
-    if status == 200:
-        shown = get(URL, clock)["error"]
-        assert set(shown.values()) <= {"***", "***=", "***=="}
-    else:
-        text = fails(AuthenticationError, URL, clock)
-        assert_hidden(text)
-        assert ': "***' in text
+    text = fails(StatusError if status == 200 else AuthenticationError, URL, clock)
+    assert_hidden(text)
+    assert ': "***' in text
+
+
+@pytest.mark.parametrize("form", all_forms())
+@pytest.mark.parametrize("escape", ESCAPED.values(), ids=ESCAPED)
+def test_no_escape_of_json_hides_a_secret_in_a_row(
+    web: responses.RequestsMock, clock: Clock, form: str, escape: Callable[[str], str]
+) -> None:
+    answer(web, 200, f'{{"projects": [{escape(form)}]}}')
+    assert get(URL, clock)["projects"][0] in ("***", "***=", "***==")
 
 
 def test_a_malformed_header_is_logged_nowhere(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
