@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timezone
 from email.utils import parsedate_to_datetime
@@ -250,6 +251,11 @@ def outcome(error: RequestError) -> str:
     if isinstance(error, StatusError):
         return f"{error.status}, code {error.code}" if error.code else str(error.status)
     return next(words for kind, words in _OUTCOMES.items() if isinstance(error, kind))
+
+
+def counted(outcomes: Sequence[str]) -> str:
+    """Return the outcomes of several tries as one string, each with the number of times that it came."""
+    return ", ".join(words if times == 1 else f"{words} ({times} times)" for words, times in Counter(outcomes).items())
 
 
 def is_worth_retrying(error: RequestError) -> bool:

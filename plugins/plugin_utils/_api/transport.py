@@ -16,7 +16,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +26,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import 
     Fault,
     classify,
     clock_skew,
+    counted,
     error_in,
     is_worth_retrying,
     outcome,
@@ -87,7 +88,7 @@ def _no_description(_value: object) -> str:
 
 
 class Deadline:
-    """The moment by which all reading must be done.
+    """The moment by which all reading must be done, and what the tries before it met.
 
     :param seconds: how long from now
     :param clock: a monotonic clock, in seconds
@@ -97,10 +98,34 @@ class Deadline:
         self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
+        self._answers = 0
+        self._failures: list[str] = []
+        self._advice = ""
 
     def remaining(self) -> float:
         """Return the seconds that are left, zero or less when it is over."""
         return self._end - self._clock()
+
+    def note_answer(self) -> None:
+        """Count a try that was answered."""
+        self._answers += 1
+
+    def note_failure(self, error: RequestError) -> None:
+        """Remember how a try failed; the error itself would hold the whole answer."""
+        self._failures.append(outcome(error))
+        self._advice = error.advice
+
+    def explain(self) -> tuple[str, str]:
+        """Return what happened before the deadline was over, and what the user can do about it."""
+        over = f"the deadline of {self.seconds:g} s is over"
+        if self._failures:
+            return (
+                f"{over}. The tries before it met: {counted(self._failures)}.",
+                f"{self._advice} You can also raise 'deadline'.",
+            )
+        if self._answers:
+            return f"{over}. Answers before it: {self._answers}.", "Raise 'deadline'."
+        return f"{over}, without an answer.", "Check the network and 'api_url', or raise 'deadline'."
 
 
 @dataclass(frozen=True)
@@ -181,23 +206,25 @@ class Transport:
         :param probe: this request only checks, so an answer of 500 is tried at most two more times
         :raises RequestError: its class says how it failed
         """
-        met: list[RequestError] = []
+        met: list[str] = []
+        stumbles = 0
         while True:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
-                met.append(error)
+                met.append(outcome(error))
+                stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
-                    error.note = f"Tried {len(met)} times."
-                if len(met) > self._retries or not is_worth_retrying(error) or (probe and _stays_500(met)):
+                    error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
+                if len(met) > self._retries or not is_worth_retrying(error) or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
                 if 0 < left <= pause:
                     error.note = (
-                        f"The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
-                        f" {deadline.seconds:g} s are left: try again later, or raise deadline."
-                    )
+                        f"{error.note} The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
+                        f" {deadline.seconds:g} s are left: try again later, or raise 'deadline'."
+                    ).lstrip()
                 if left <= pause:
                     raise
             self._sleep(pause)
@@ -221,13 +248,16 @@ class Transport:
         except (TimeoutError, RequestError) as error:
             failure = error if isinstance(error, RequestError) else self._time_error(request, deadline, seconds)
             trace(outcome(failure))
+            if is_worth_retrying(failure) and deadline.remaining() > 0:
+                deadline.note_failure(failure)
             raise failure from None
+        deadline.note_answer()
         trace(", ".join(filter(None, ["200", self._clean(describe(value))])))
         return value
 
     def _time_error(self, request: Request, deadline: Deadline, seconds: float) -> RequestError:
         if seconds < self._timeout:
-            problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
+            problem, advice = deadline.explain()
         else:
             problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
         return self._error(TimeExceeded, request, problem, advice)
@@ -344,11 +374,6 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)
-
-
-def _stays_500(met: Sequence[RequestError]) -> bool:
-    """Return whether a request that only checks was answered with 500 often enough."""
-    return sum(isinstance(error, ServerError) and error.status == 500 for error in met) > _PROBE_RETRIES
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

@@ -311,6 +311,10 @@ def test_only_faults_that_may_pass_are_retried(error: _errors.RequestError, retr
     assert _faults.is_worth_retrying(error) is retried
 
 
+def test_outcomes_are_counted_in_the_order_in_which_they_came() -> None:
+    assert _faults.counted(["503", "timed out", "503"]) == "503 (2 times), timed out"
+
+
 def test_pauses_double_up_to_a_cap() -> None:
     error = failed(_errors.ConnectionFailed)
     assert [_faults.pause_before(error, attempt, 1.0) for attempt in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]

@@ -401,7 +401,7 @@ def test_a_retry_after_beyond_the_deadline_fails_at_once_and_says_so(
     answer(web, 503, Retry_After=value)
     text = fails(ServerError, URL, clock, retries=5, deadline=60)
     assert text.endswith(
-        "The next try is due in 3600 s, but only 60 s of the deadline of 60 s are left: try again later, or raise deadline."
+        "The next try is due in 3600 s, but only 60 s of the deadline of 60 s are left: try again later, or raise 'deadline'."
     )
     assert (len(web.calls), clock.pauses) == (1, [])
 
@@ -418,8 +418,64 @@ def test_no_request_is_sent_after_the_deadline(clock: Clock) -> None:
         clock.sleep(10)
         with pytest.raises(TimeExceeded) as caught:
             transport(server.url, clock, retries=5).get(REQUEST, deadline)
-        assert str(caught.value) == f"{WHERE}the deadline of 10 s is over. Raise deadline, or read fewer runs."
+        assert str(caught.value) == (
+            f"{WHERE}the deadline of 10 s is over, without an answer. Check the network and 'api_url', or raise 'deadline'."
+        )
         assert server.connections == 0
+
+
+def test_error_at_the_deadline_tells_what_the_tries_before_it_met(web: responses.RequestsMock, clock: Clock) -> None:
+    deadline = Deadline(100, clock.now)
+    answer(web, 503, gateway("500", "Endpoint Error"))
+    answer(web, 503, gateway("500", "Endpoint Error"))
+    web.get(URL + "/projects", body=requests.exceptions.ReadTimeout())
+    answer(web, 404)
+    answer(web, 200, "1")
+    sender = transport(URL, clock, retries=3)
+    with pytest.raises(NotFoundError):  # an answer, which says nothing of the service's health
+        sender.get(REQUEST, deadline)
+    sender.get(REQUEST, deadline)
+    clock.sleep(100)
+    with pytest.raises(TimeExceeded) as caught:
+        sender.get(REQUEST, deadline)
+    assert str(caught.value) == (
+        f"{WHERE}the deadline of 100 s is over. The tries before it met: 503, code 500 (2 times), timed out."
+        " Check the network and api_url, or raise timeout. You can also raise 'deadline'."
+    )
+
+
+def test_error_at_the_deadline_of_a_slow_service_advises_more_time(web: responses.RequestsMock, clock: Clock) -> None:
+    deadline = Deadline(100, clock.now)
+    answer(web, 200, "1")
+    sender = transport(URL, clock)
+    for _time in range(3):
+        sender.get(REQUEST, deadline)
+    clock.sleep(100)
+    with pytest.raises(TimeExceeded) as caught:
+        sender.get(REQUEST, deadline)
+    assert str(caught.value) == f"{WHERE}the deadline of 100 s is over. Answers before it: 3. Raise 'deadline'."
+
+
+def test_error_at_the_deadline_does_not_count_what_the_deadline_ended() -> None:
+    deadline = Deadline(0.2)
+    with Server(hangs) as server:
+        sender = Transport(server.url, CREDENTIALS, timeout=30, retries=0, connections=1)
+        for _time in range(2):
+            with pytest.raises(TimeExceeded, match="is over, without an answer"):
+                sender.get(REQUEST, deadline)
+
+
+def test_error_that_no_time_is_left_to_retry_tells_what_the_tries_met(web: responses.RequestsMock, clock: Clock) -> None:
+    web.get(URL + "/projects", body=ConnectionResetError())
+    answer(web, 503, Retry_After="3600")
+    text = fails(ServerError, URL, clock, retries=5)
+    assert " Tried 2 times: connection failed, 503. The next try is due in 3600 s, " in text
+
+
+def test_error_after_the_last_try_tells_what_each_met_where_they_differ(web: responses.RequestsMock, clock: Clock) -> None:
+    for status in (503, 503, 502):
+        answer(web, status)
+    assert fails(ServerError, URL, clock, retries=2).endswith(" Tried 3 times: 503 (2 times), 502.")
 
 
 # The network
@@ -529,7 +585,7 @@ def test_the_deadline_bounds_all_attempts_together(slow: str) -> None:
 def test_a_deadline_shorter_than_the_timeout_is_named(clock: Clock) -> None:
     with Server(hangs) as server:
         text = fails(TimeExceeded, server.url, clock, timeout=10, deadline=0.1, retries=5)
-    assert "the deadline of 0.1 s is over. Raise deadline" in text
+    assert "the deadline of 0.1 s is over, without an answer. Check the network" in text
 
 
 def test_a_tls_handshake_that_hangs_is_bounded(clock: Clock) -> None:
