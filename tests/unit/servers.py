@@ -40,6 +40,11 @@ class Server:
         """How many were opened so far."""
         return len(self._sockets)
 
+    @property
+    def open_sockets(self) -> int:
+        """How many of its sockets are open."""
+        return sum(sock.fileno() >= 0 for sock in [self._listener, *self._sockets])
+
     def __enter__(self) -> Server:
         threading.Thread(target=self._accept, daemon=True).start()
         return self

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timezone
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
@@ -27,10 +29,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
+_FAILED_STATUS = range(400, 600)
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 
 # The gateway refuses a timestamp that is five minutes or more off (documented for sister services).
@@ -59,13 +62,47 @@ _OUTCOMES = {
 }
 
 
+# How services name the parts of an error: the gateway's names are documented, the others are inferred from similar services.
+# They are compared without regard to case, dashes and underscores.
+_CODES = ("errorcode", "returncode", "resultcode", "code")
+_MESSAGES = ("message", "errormessage", "returnmessage", "resultmessage", "msg", "error")
+_DETAILS = ("details", "detail")
+_OUTCOME_WORDS = ("status", "result")
+_SUCCESS_FLAGS = ("success", "issuccessful")
+_ERRORS = ("error", "errors", "responseerror")
+_ENVELOPES = ("response", "result", "header", "status")
+_SUCCESS = frozenset({"", "ok", "success", "succeeded", "successful"})
+_FAILURE = frozenset({"fail", "failed", "failure", "error"})
+_MAX_ENVELOPES = 3
+
+# The HTTP status that each of the gateway's own codes comes with (documented).
+_GATEWAY_STATUS = {
+    "100": 400,
+    "200": 401,
+    "210": 401,
+    "230": 403,
+    "300": 404,
+    "400": 429,
+    "410": 429,
+    "420": 429,
+    "430": 413,
+    "500": 503,
+    "510": 504,
+    "900": 500,
+}
+
+
 @dataclass(frozen=True)
 class Fault:
-    """The body of an error answer, as the gateway words it; each part may be empty."""
+    """An error in the service's own words; each part may be empty.
+
+    :param status: the HTTP status that the code stands for, where that is known
+    """
 
     code: str = ""
     message: str = ""
     details: str = ""
+    status: int | None = None
 
     def __str__(self) -> str:
         code = f", code {self.code}" if self.code else ""
@@ -75,18 +112,102 @@ class Fault:
 
 
 def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
-    """Read ``{"error": {"errorCode", "message", "details"}}`` (documented), or take any other body as the message.
+    """Return what the body of an error answer says.
 
-    :param redact: takes the secrets out of a text
+    The gateway's ``{"error": {"errorCode", "message", "details"}}`` is documented. The shapes of back ends (``returnCode``,
+    ``returnMessage``, ``code``, ``message``, ``error`` as a string; nested or not) are inferred. Any other body is the message.
+
+    :param redact: takes the secrets out of a string
     """
     try:
         content = json.loads(body)
         body = json.dumps(content, ensure_ascii=False)  # an escape could hide a secret
-        error = content["error"]
-        parts = [error.get(name) for name in ("errorCode", "message", "details")]
-        return Fault(*("" if part is None else readable(str(part), redact) for part in parts))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Fault(message=readable(body, redact))
+        for parts, is_error in _envelopes(content):
+            if is_error or _first(parts, (*_CODES, *_MESSAGES)) is not None:
+                return _fault(parts, redact)
+    except (ValueError, RecursionError):
+        pass
+    return Fault(message=readable(body, redact))
+
+
+def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
+    """Return the error that the parsed body of an answer with status 200 tells of, None where it tells of none.
+
+    A code of 0, 200, "OK" or "SUCCESS" is no error, of any type and case; 200 is one within ``error``, where the gateway means
+    that the keys are wrong. A body that holds rows is an answer, whatever it holds beside them.
+
+    :param redact: takes the secrets out of a string
+    """
+    if not isinstance(body, dict) or _holds_rows(body):
+        return None
+    for parts, is_error in _envelopes(body):
+        if (_is_error_object if is_error else _tells_of_error)(parts):
+            return replace(_fault(parts, redact), status=_status(parts))
+    return None
+
+
+def _envelopes(value: Any, depth: int = _MAX_ENVELOPES, is_error: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Yield the objects that may tell of an error, the likeliest first, and whether each lies in an ``error``."""
+    if isinstance(value, list) and is_error:
+        value = next(iter(value), None)
+    if not isinstance(value, dict) or not depth:
+        return
+    parts = {re.sub("[-_]", "", name).lower(): part for name, part in value.items()}
+    for name in _ERRORS:
+        yield from _envelopes(parts.get(name), depth - 1, True)
+    yield parts, is_error
+    for name in _ENVELOPES:
+        yield from _envelopes(parts.get(name), depth - 1)
+
+
+def _fault(parts: Mapping[str, Any], redact: Callable[[str], str]) -> Fault:
+    found = [_first(parts, names) for names in (_CODES, _MESSAGES, _DETAILS)]
+    code, message, details = ("" if part is None else readable(str(part), redact) for part in found)
+    return Fault(code, message, details)
+
+
+def _first(parts: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((parts[name] for name in names if parts.get(name) is not None), None)
+
+
+def _holds_rows(body: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, list) and value for name, value in body.items() if name.lower() not in _ERRORS)
+
+
+def _is_error_object(parts: Mapping[str, Any]) -> bool:
+    code = _first(parts, _CODES)
+    return any(parts.values()) and (code is None or integer(code) == 200 or not _is_success(code))
+
+
+def _tells_of_error(parts: Mapping[str, Any]) -> bool:
+    message = _first(parts, _MESSAGES)
+    if any(parts.get(name) is False for name in _SUCCESS_FLAGS):
+        return True
+    if isinstance(error := parts.get("error"), (str, bool)) and error and not _is_success(error):
+        return True
+    code = _first(parts, _CODES)
+    if code is not None and not _is_success(code):
+        return not (isinstance(message, str) and _is_success(message))
+    # A run's detail has a status too, but no message.
+    outcome = _first(parts, _OUTCOME_WORDS)
+    return message is not None and isinstance(outcome, (str, int)) and _is_failure(outcome)
+
+
+def _is_success(code: object) -> bool:
+    number = integer(code)
+    return number in (0, 200) if number is not None else str(code).strip().lower() in _SUCCESS
+
+
+def _is_failure(code: str | int) -> bool:
+    return integer(code) in _FAILED_STATUS or str(code).strip().lower() in _FAILURE
+
+
+def _status(parts: Mapping[str, Any]) -> int | None:
+    """Return the HTTP status that an error's code stands for, None where it is unknown."""
+    if (status := _GATEWAY_STATUS.get(str(integer(parts.get("errorcode"))))) is not None:
+        return status
+    numbers = (integer(parts.get(name)) for name in (*_CODES, "status"))
+    return next((number for number in numbers if number in _FAILED_STATUS), None)
 
 
 def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusError], str]:
@@ -130,6 +251,11 @@ def outcome(error: RequestError) -> str:
     if isinstance(error, StatusError):
         return f"{error.status}, code {error.code}" if error.code else str(error.status)
     return next(words for kind, words in _OUTCOMES.items() if isinstance(error, kind))
+
+
+def counted(outcomes: Sequence[str]) -> str:
+    """Return the outcomes of several tries as one string, each with the number of times that it came."""
+    return ", ".join(words if times == 1 else f"{words} ({times} times)" for words, times in Counter(outcomes).items())
 
 
 def is_worth_retrying(error: RequestError) -> bool:

@@ -33,6 +33,7 @@ class Task(Generic[Result]):
         self._function = function
         self._error: BaseException | None = None
         self._ended: SimpleQueue[None] = SimpleQueue()
+        self._has_ended = False
         _begin(threading.Thread(target=self._run, name=name, daemon=True))
 
     def _run(self) -> None:
@@ -42,20 +43,21 @@ class Task(Generic[Result]):
             self._error = error
         self._ended.put(None)
 
-    def result(self, seconds: float = math.inf) -> Result:
-        """Wait for the call to end and return its result, or raise its error; to be asked once.
-
-        :param seconds: how long to wait
-        :raises TimeoutError: it did not end within that time, and is left alone
-        """
+    def wait(self, seconds: float = math.inf) -> bool:
+        """Return whether the call has ended, at the latest after so many seconds."""
         end = time.monotonic() + seconds
-        while True:
+        while not self._has_ended:
             try:
                 self._ended.get(timeout=max(0, min(_WAIT, end - time.monotonic())))
-                break
+                self._has_ended = True
             except Empty:
                 if time.monotonic() >= end:
-                    raise TimeoutError from None
+                    return False
+        return True
+
+    def result(self) -> Result:
+        """Wait for the call to end and return its result, or raise its error; to be asked once."""
+        self.wait()
         try:
             if self._error:
                 raise self._error

@@ -4,27 +4,32 @@
 
 """One exchange with the service: a session, time limits, retries, and an error for every answer that is not a 200.
 
-An attempt runs on a thread of its own that is given up when its time is over. That is the one way to bound everything: looking
-up the name, the TLS handshake, a proxy, headers that never end, and a body that comes byte by byte.
+An attempt runs on a thread of its own. When its time is over it is given up, and its connection is shut down. That is the one way
+to bound everything: looking up the name, the TLS handshake, a proxy, headers that never end, and a body that comes byte by byte.
 """
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, Attempt, silence_library
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.content import ACCEPTED, UnknownCoding, unpacked
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import (
+    Fault,
     classify,
     clock_skew,
+    counted,
+    error_in,
     is_worth_retrying,
     outcome,
     pause_before,
@@ -42,20 +47,18 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     RequestError,
     ResponseError,
     ServerError,
+    StatusError,
     TimeExceeded,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
     import requests
-    from urllib3 import disable_warnings
-    from urllib3.exceptions import HTTPError, InsecureRequestWarning, ReadTimeoutError
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
 except ImportError:
     HAS_REQUESTS = False
 else:
     HAS_REQUESTS = True
-    # Its warnings quote headers that it cannot parse, which may hold a key, and go to Ansible's log file.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
@@ -64,6 +67,13 @@ if TYPE_CHECKING:
 MAX_BODY = 64 * 1024 * 1024
 MAX_VALUES = 2_000_000
 _CHUNK = 64 * 1024
+
+# All answers of one reading: 100,000 nodes are some 70 MiB and two million values, and may have to be read three times.
+MAX_READING = 256 * 1024 * 1024
+MAX_READING_VALUES = 8_000_000
+
+# What a thread that was given up takes to end, in seconds, but where it looks up a name.
+_LAST_MOMENT = 0.2
 
 # What TLS makes of a connection that is cut.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -85,7 +95,7 @@ def _no_description(_value: object) -> str:
 
 
 class Deadline:
-    """The moment by which all reading must be done.
+    """The moment by which a reading must be done, what its tries met, and how much it has read.
 
     :param seconds: how long from now
     :param clock: a monotonic clock, in seconds
@@ -95,10 +105,49 @@ class Deadline:
         self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._values = 0
+        self._answers = 0
+        self._failures: list[str] = []
+        self._advice = ""
 
     def remaining(self) -> float:
         """Return the seconds that are left, zero or less when it is over."""
         return self._end - self._clock()
+
+    def count_bytes(self, number: int) -> int:
+        """Count bytes that were read, and return how many there are by now."""
+        with self._lock:
+            self._bytes += number
+            return self._bytes
+
+    def count_values(self, number: int) -> int:
+        """Count values that were read, and return how many there are by now."""
+        with self._lock:
+            self._values += number
+            return self._values
+
+    def note_answer(self) -> None:
+        """Count a try that was answered."""
+        self._answers += 1
+
+    def note_failure(self, error: RequestError) -> None:
+        """Remember how a try failed; the error itself would hold the whole answer."""
+        self._failures.append(outcome(error))
+        self._advice = error.advice
+
+    def explain(self) -> tuple[str, str]:
+        """Return what happened before the deadline was over, and what the user can do about it."""
+        over = f"the deadline of {self.seconds:g} s is over"
+        if self._failures:
+            return (
+                f"{over}. The tries before it met: {counted(self._failures)}.",
+                f"{self._advice} You can also raise 'deadline'.",
+            )
+        if self._answers:
+            return f"{over}. Answers before it: {self._answers}.", "Raise 'deadline'."
+        return f"{over}, without an answer.", "Check the network and 'api_url', or raise 'deadline'."
 
 
 @dataclass(frozen=True)
@@ -147,8 +196,6 @@ class Transport:
                 "The Python library requests is missing. Install it for the Python that runs Ansible:"
                 " python3 -m pip install requests"
             )
-        if not verify:
-            disable_warnings(InsecureRequestWarning)  # it would come with each request; the user is told once
         self._url = check_url(url)
         self._credentials = credentials
         self._timeout = timeout
@@ -161,10 +208,12 @@ class Transport:
         self._lock = threading.Lock()
         self.requests_made = 0
         self._session = requests.Session()
+        self._session.headers["Accept-Encoding"] = ACCEPTED
         self._session.auth = SignatureV2(credentials, now)
         # Loopback in plain http never goes through a proxy, which would carry the keys off this machine.
         self._session.trust_env = urlsplit(self._url).scheme == "https"
-        self._session.mount(self._url, requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections))
+        self._session.mount(self._url, Adapter(pool_connections=1, pool_maxsize=connections))
+        silence_library()
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -179,23 +228,25 @@ class Transport:
         :param probe: this request only checks, so an answer of 500 is tried at most two more times
         :raises RequestError: its class says how it failed
         """
-        met: list[RequestError] = []
+        met: list[str] = []
+        stumbles = 0
         while True:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
-                met.append(error)
+                met.append(outcome(error))
+                stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
-                    error.note = f"Tried {len(met)} times."
-                if len(met) > self._retries or not is_worth_retrying(error) or (probe and _stays_500(met)):
+                    error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
+                if len(met) > self._retries or not is_worth_retrying(error) or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
                 if 0 < left <= pause:
                     error.note = (
-                        f"The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
-                        f" {deadline.seconds:g} s are left: try again later, or raise deadline."
-                    )
+                        f"{error.note} The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
+                        f" {deadline.seconds:g} s are left: try again later, or raise 'deadline'."
+                    ).lstrip()
                 if left <= pause:
                     raise
             self._sleep(pause)
@@ -215,26 +266,51 @@ class Transport:
                 self._trace(self._credentials.redact(line))
 
         try:
-            value = Task(lambda: self._exchange(request, seconds), "nsml-exchange").result(seconds)
+            value = self._run(lambda: self._exchange(request, deadline, seconds), seconds)
         except (TimeoutError, RequestError) as error:
             failure = error if isinstance(error, RequestError) else self._time_error(request, deadline, seconds)
             trace(outcome(failure))
+            if is_worth_retrying(failure) and deadline.remaining() > 0:
+                deadline.note_failure(failure)
             raise failure from None
+        deadline.note_answer()
         trace(", ".join(filter(None, ["200", self._clean(describe(value))])))
         return value
 
+    def _run(self, exchange: Callable[[], Any], seconds: float) -> Any:
+        """Return the result of an exchange on a thread of its own, which has ended when this has.
+
+        :raises TimeoutError: it took longer
+        """
+        attempt = Attempt()
+
+        def attempted() -> Any:
+            with attempt:
+                return exchange()
+
+        task = Task(attempted, "nsml-exchange")
+        try:
+            if task.wait(seconds):
+                return task.result()
+        finally:
+            attempt.give_up()
+        if task.wait(_LAST_MOMENT):
+            with suppress(RequestError, TimeoutError):
+                task.result()  # lets go of the error, and with it of a socket that the library forgot
+        raise TimeoutError
+
     def _time_error(self, request: Request, deadline: Deadline, seconds: float) -> RequestError:
         if seconds < self._timeout:
-            problem, advice = f"the deadline of {deadline.seconds:g} s is over.", "Raise deadline, or read fewer runs."
+            problem, advice = deadline.explain()
         else:
             problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
         return self._error(TimeExceeded, request, problem, advice)
 
-    def _exchange(self, request: Request, seconds: float) -> Any:
+    def _exchange(self, request: Request, deadline: Deadline, seconds: float) -> Any:
         """Send one request and read its answer, on the thread of the attempt."""
         try:
             with self._send(self._target(request), seconds) as response:
-                body = self._body(response, request)
+                body = self._body(response, request, deadline)
         except requests.exceptions.Timeout:
             raise TimeoutError from None
         except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
@@ -247,9 +323,12 @@ class Transport:
         if response.status_code != 200:
             raise self._status_error(response, text, request)
         try:
-            return parse_json(text, self._credentials.redact)
+            value = parse_json(text, self._credentials.redact)
         except (ValueError, RecursionError):
             raise self._json_error(response, text, request) from None
+        if fault := error_in(value, self._credentials.redact):
+            raise self._fault_error(response, request, fault, fault.status or 200, "HTTP 200 with an error in its body")
+        return value
 
     def _send(self, url: str, seconds: float) -> requests.Response:
         """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
@@ -258,18 +337,34 @@ class Transport:
         prepared = session.prepare_request(requests.Request("GET", url))
         return session.get_adapter(url).send(prepared, timeout=seconds, **settings)
 
-    def _body(self, response: requests.Response, request: Request) -> bytes:
+    def _body(self, response: requests.Response, request: Request, deadline: Deadline) -> bytes:
         response.raw.enforce_content_length = True  # urllib3 1 takes a short body for a whole one otherwise
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
+        for piece in self._pieces(response, request):
+            body += piece
             if len(body) > MAX_BODY:
-                problem = f"the answer is larger than {MAX_BODY // 1024**2} MiB{self._ids(response)}."
-                raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
-        if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
-            problem = f"the answer holds more than {MAX_VALUES:,} values{self._ids(response)}."
-            raise self._error(ResponseError, request, problem, "Check that api_url is the NSML API, or lower page_size.")
+                raise self._size_error(response, request, f"is larger than {MAX_BODY // 1024**2} MiB")
+            if deadline.count_bytes(len(piece)) > MAX_READING:
+                raise self._size_error(response, request, f"and those before it are larger than {MAX_READING // 1024**2} MiB")
+        values = body.count(b",") + body.count(b"[") + body.count(b"{")
+        if values > MAX_VALUES:
+            raise self._size_error(response, request, f"holds more than {MAX_VALUES:,} values")
+        if deadline.count_values(values) > MAX_READING_VALUES:
+            raise self._size_error(response, request, f"and those before it hold more than {MAX_READING_VALUES:,} values")
         return bytes(body)
+
+    def _pieces(self, response: requests.Response, request: Request) -> Iterator[bytes]:
+        coding = response.headers.get("Content-Encoding", "")
+        try:
+            return unpacked(response.raw.stream(_CHUNK, decode_content=False), coding)
+        except UnknownCoding:
+            problem = f"the answer has a Content-Encoding that was not asked for, '{self._clean(coding)}'{self._ids(response)}."
+            advice = "Check that 'api_url' is the NSML API, and that no proxy packs its answers."
+            raise self._error(ResponseError, request, problem, advice) from None
+
+    def _size_error(self, response: requests.Response, request: Request, words: str) -> RequestError:
+        advice = "Check that api_url is the NSML API, or lower page_size."
+        return self._error(ResponseError, request, f"the answer {words}{self._ids(response)}.", advice)
 
     def _connection_error(self, error: Exception, request: Request) -> RequestError:
         cause = _root_cause(error)
@@ -293,11 +388,19 @@ class Transport:
             advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
             return self._error(ResponseError, request, problem, advice)
         fault = read_fault(text, self._credentials.redact)
+        return self._fault_error(response, request, fault, status, f"HTTP {status}")
+
+    def _fault_error(self, response: requests.Response, request: Request, fault: Fault, status: int, problem: str) -> StatusError:
+        """Return the error of a fault.
+
+        :param status: that of the answer, or the one that the fault stands for
+        """
+        headers = response.headers
         kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
         return kind(
             request.what,
             self.where(request),
-            f"HTTP {status}{fault}{ids}.",
+            f"{problem}{fault}{self._ids(response)}.",
             advice,
             status=status,
             code=fault.code,
@@ -333,11 +436,6 @@ class Transport:
 
     def _clean(self, text: str) -> str:
         return readable(text, self._credentials.redact)
-
-
-def _stays_500(met: Sequence[RequestError]) -> bool:
-    """Return whether a request that only checks was answered with 500 often enough."""
-    return sum(isinstance(error, ServerError) and error.status == 500 for error in met) > _PROBE_RETRIES
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

@@ -101,14 +101,24 @@ def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) 
 
 
 def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
-    thread = Task(threading.current_thread, "x").result(5)
+    thread = Task(threading.current_thread, "x").result()
     assert (thread.name, thread.daemon) == ("x", True)
 
     def fail() -> None:
         raise Failure
 
     with pytest.raises(Failure):
-        Task(fail, "x").result(5)
+        Task(fail, "x").result()
+
+
+def test_a_call_is_waited_for_no_longer_than_asked() -> None:
+    go_on = threading.Event()
+    task = Task(lambda: go_on.wait(PATIENCE), "x")
+    assert not task.wait(0.01)
+    go_on.set()
+    assert task.wait(PATIENCE)
+    assert task.wait(0)
+    assert task.result() is True
 
 
 @pytest.mark.usefixtures("no_collection")
@@ -124,7 +134,7 @@ def test_what_a_failed_call_held_is_let_go_with_its_error() -> None:
         raise Failure
 
     with suppress(Failure):
-        Task(fail, "x").result(5)
+        Task(fail, "x").result()
     assert held[0]() is None
 
 
@@ -143,7 +153,7 @@ def test_ctrl_c_is_noticed_though_it_came_before_the_wait() -> None:
     main = threading.get_ident()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        Task(press, "x").result(2 * PATIENCE)
+        Task(press, "x").wait(2 * PATIENCE)
     done.set()
     assert time.monotonic() - begin < PATIENCE
 
