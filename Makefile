@@ -13,7 +13,7 @@ READY = $(VENV)/.ready
 .PHONY: demo test lint coverage docs mutation benchmark release-check clean
 
 demo: $(READY)
-	@"$(VENV)/bin/python" -m tests.simulator.demo
+	@trap "" INT; exec "$(VENV)/bin/python" -m tests.demo
 
 test: $(READY)
 	"$(VENV)/bin/python" -m pytest $(TESTS)
