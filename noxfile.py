@@ -53,6 +53,14 @@ NAME = "navercloud.nsml"
 ROOT = Path(__file__).parent
 TEST_TOOLS = ("-r", "tests/requirements.txt")
 
+# Files of the code host, each kind with the name of its schema.
+GITHUB_FILES = {
+    "github-workflows": "workflows/*.yml",
+    "github-issue-forms": "ISSUE_TEMPLATE/[!c]*.yml",
+    "github-issue-config": "ISSUE_TEMPLATE/config.yml",
+    "dependabot": "dependabot.yml",
+}
+
 # A module is tested by the file of its own name, in the folder of its own name.
 MUTMUT = """
 [tool.mutmut]
@@ -104,6 +112,13 @@ def oldest_libraries(session: nox.Session, core: str) -> None:
     """The whole suite with the oldest requests that requirements.txt allows, and the urllib3 of its time."""
     oldest = (ROOT / "requirements.txt").read_text(encoding="utf-8").strip().replace(">=", "==")
     session.install(ansible_core(core), oldest, "urllib3<2", *TEST_TOOLS)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=[pythons[-1] for pythons in TESTED.values()][-1], default=False)
+def devel(session: nox.Session) -> None:
+    """The whole suite on the development branch of ansible-core."""
+    session.install("https://github.com/ansible/ansible/archive/devel.tar.gz", *TEST_TOOLS)
     session.run("pytest", *session.posargs)
 
 
@@ -161,6 +176,11 @@ def lint(session: nox.Session) -> None:
     session.run("typos")
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
+    session.run("reuse", "lint", "--lines")
+    for schema, pattern in GITHUB_FILES.items():
+        files = [str(path) for path in ROOT.glob(f".github/{pattern}")]
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *files)
+    session.run("zizmor", "--offline", "--quiet", ".github")
     with collection_tree() as collection:
         session.chdir(collection)
         session.run("ansible-lint", "--offline", "--profile", "production", "--strict")
@@ -236,13 +256,21 @@ def release_check(session: nox.Session) -> None:
     with collection_tree() as source, scratch() as empty:
         session.chdir(source)
         session.run("antsibull-changelog", "release")
-        installed = build_and_install(session, source, empty)
-        version = json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
+        version = releasable(session, build_and_install(session, source, empty))
         if f"v{version}" in git("tag").split():
             session.error(f"Version {version} is out already: raise it in galaxy.yml.")
-        if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
-            session.error(f"CHANGELOG.md does not tell of {version}.")
         session.log(f"{NAME} {version} can be released.")
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
+def release(session: nox.Session) -> None:
+    """Build the tagged commit, check it, and publish it on the server that Ansible's environment variables name."""
+    install_with_newest_core(session, "galaxy-importer", "requests")
+    with collection_tree() as source, scratch() as empty:
+        version = releasable(session, build_and_install(session, source, empty))
+        if f"v{version}" not in git("tag", "--points-at", "HEAD").split():
+            session.error(f"galaxy.yml names version {version}, and the commit has no tag v{version}.")
+        session.run("ansible-galaxy", "collection", "publish", f"{NAME.replace('.', '-')}-{version}.tar.gz")
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
@@ -310,6 +338,14 @@ def ansible_test(session: nox.Session, command: str, *arguments: str) -> None:
         # It ends well, too, when it left out a check that lacks something.
         if "Skipping sanity test" in told or "is not installed" in told:
             session.error("ansible-test left out a check, as it says above.")
+
+
+def releasable(session: nox.Session, installed: Path) -> str:
+    """Return the version of an installed collection, of which its changelog must tell."""
+    version = str(json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"])
+    if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
+        session.error(f"CHANGELOG.md does not tell of {version}.")
+    return version
 
 
 def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:

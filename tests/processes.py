@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# In the environment of a command and of all that it starts. A signal to a command's process group does not reach Ansible's workers,
-# which have sessions of their own since 2.19.
+# In the environment of a command and of all that it starts. Since 2.19, Ansible's workers have sessions of their own, which a
+# signal to the command's process group does not reach.
 MARK = "NSML_STARTED_BY"
 
 # So long may a command take to end by itself after it was interrupted.
