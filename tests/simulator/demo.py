@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shlex
 import signal
@@ -19,20 +18,11 @@ from pathlib import Path
 
 from ..processes import started
 from . import NODE_RUNNING, Simulator
-from .__main__ import demonstration
+from .__main__ import demonstration, variables_file
 
 HERE = Path(__file__).parent.relative_to(Path.cwd())
 ALL, NEWEST = HERE / "demo.nsml.yml", HERE / "newest.nsml.yml"
 PROVISION = Path("docs/examples/provision")
-
-# What is not as on real nodes: these are processes of this machine, which installs nothing for them and makes no user.
-SIMULATED = """\
-ansible_user: {user}
-ansible_ssh_private_key_file: {key}
-ansible_become: false
-train_user: {me}
-data_directory: ~/data
-"""
 
 # The pending node becomes ready so long after Ansible has begun to wait for it.
 PENDING_SECONDS = 3
@@ -94,9 +84,7 @@ def _show(simulator: Simulator, scratch: Path, stop: threading.Event) -> None:
 
 def _provision(run: _Shell, settings: Mapping[str, str], scratch: Path) -> None:
     """Run the example of that name, as far as it can be run without changing this machine."""
-    variables = scratch / "simulated.yml"
-    user, key = settings["ANSIBLE_REMOTE_USER"], settings["ANSIBLE_PRIVATE_KEY_FILE"]
-    variables.write_text(SIMULATED.format(user=user, key=key, me=getpass.getuser()))
+    variables = variables_file(scratch, settings)
     run(f"cat {PROVISION}/provision.yml")
     run(f"cat {variables}")
     options = f"-i {PROVISION}/newest.nsml.yml -e @{variables}"

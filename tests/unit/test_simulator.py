@@ -595,10 +595,12 @@ def test_demonstration_says_how_to_use_it_and_ends_cleanly(tmp_path: Path, numbe
         exports = ready.read_text()
         url = subprocess.check_output(["/bin/sh", "-c", exports + 'printf %s "$NCLOUD_NSML_API_URL"'], text=True)
         assert requests.get(url, timeout=PATIENCE).status_code == 401
+        (variables,) = temporary.glob("*/simulated.yml")
         demonstration.send_signal(number)
         stdout, stderr = demonstration.communicate(timeout=PATIENCE)
     assert (demonstration.returncode, stderr) == (0, "")
     assert exports in stdout
+    assert f"  -e @{variables}\n" in stdout
     assert all(line.startswith(("#", "export ")) for line in stdout.splitlines())
     assert not ready.exists()
     assert not list(temporary.iterdir())
