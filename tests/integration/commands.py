@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.simulator import Node, Project, Run
 
 PROJECT_ID = "abc123ygz0iujnxyz"
@@ -36,16 +37,7 @@ class Workplace:
 
     def run(self, *command: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; with ``check`` a failure shows all that it printed."""
-        done = subprocess.run(
-            command,
-            cwd=self.directory,
-            env={**os.environ, **self.environment},
-            text=True,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = processes.run(command, {**os.environ, **self.environment}, timeout, cwd=self.directory)
         assert not check or done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

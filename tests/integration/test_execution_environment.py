@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
 from ansible_collections.navercloud.nsml.tests.integration.pages import REPOSITORY, blocks
 
-NEEDS = {"python": ["requests>=2.20"], "system": ["openssh-clients [platform:rpm]", "openssh-client [platform:dpkg]"]}
+NEEDS = {"python": ["requests>=2.25"], "system": ["openssh-clients [platform:rpm]", "openssh-client [platform:dpkg]"]}
 
 
 def needs(workplace: Workplace, collections: str) -> dict[str, list[str]]:

@@ -742,7 +742,7 @@ def test_words_that_come_with_others_are_still_said() -> None:
     section = PAGE.read_text().partition("Words that come with others\n")[2].partition(MARK)[0]
     terms = re.findall(r"^``(.+)``$", section, re.MULTILINE)
     assert len(terms) == 13
-    code = "".join(file.read_text() for file in (REPOSITORY / "plugins").glob("*/*.py"))
+    code = "".join(file.read_text() for file in (REPOSITORY / "plugins").rglob("*.py"))
     # Of a number that is put in, the code has only the words before.
     said = [re.sub(r"[0-9,]+ (rows|times)$", "", term).strip() for term in terms]
     assert [term for term in said if term not in code] == []
@@ -762,7 +762,7 @@ SELDOM = "holds no options. Its first line may be: plugin:"
 def raised_texts() -> Iterator[str]:
     """Yield for each error that reaches the user, where it is raised with a text, the longest part of that text that is fixed."""
     kinds = {*vars(_errors), "AnsibleParserError"}
-    for file in sorted((REPOSITORY / "plugins").glob("*/*.py")):
+    for file in sorted((REPOSITORY / "plugins").rglob("*.py")):
         for statement in ast.walk(ast.parse(file.read_text())):
             match statement:
                 case ast.Raise(exc=ast.Call(func=ast.Name(id=kind), args=[text, *_])) if kind in kinds:

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
+from ansible_collections.navercloud.nsml.tests.processes import started
 from ansible_collections.navercloud.nsml.tests.simulator import (
     NODE_PENDING,
     NODE_RUNNING,
@@ -192,14 +193,9 @@ def test_ctrl_c_ends_the_waiting_with_no_traceback(place: Place) -> None:
     with starting() as simulator:
         workplace = place(simulator, WAITING)
         command = ["ansible-inventory", "-i", "test.nsml.yml", "--list"]
-        with subprocess.Popen(
-            command,
-            cwd=workplace.directory,
-            env={**environ, **workplace.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        environment = {**environ, **workplace.environment}
+        with started(command, environment, cwd=workplace.directory, **pipes) as process:
             assert process.stderr
             assert "waiting for rank 1" in process.stderr.readline()
             process.send_signal(signal.SIGINT)

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import logging
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -26,7 +27,24 @@ NEXT = """\
 #   echo 'plugin: navercloud.nsml.nodes' > demo.nsml.yml
 #   ansible-inventory -i demo.nsml.yml --graph
 #   ansible -i demo.nsml.yml nsml_ready -m ansible.builtin.ping
-# Ctrl-C here ends it all."""
+{examples}# Ctrl-C here ends it all."""
+
+EXAMPLES = """\
+# To try an example, add this to its commands, in its directory below docs/examples:
+#   -e @{variables}
+"""
+
+# What differs from real nodes: these are processes of this machine, which installs nothing for them and creates no user.
+VARIABLES = """\
+ansible_user: {user}
+ansible_ssh_private_key_file: {key}
+ansible_become: false
+train_user: {me}
+data_directory: ~/data
+job_directory: ~/jobs/{{{{ job }}}}
+train_command: printenv NSML_RANK
+ssh_directory: {directory}/ssh
+"""
 
 
 def main() -> None:
@@ -38,9 +56,13 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    with Simulator(demonstration(options.pending), ssh=options.ssh) as simulator:
+    with (
+        tempfile.TemporaryDirectory(prefix="nsml-variables-") as directory,
+        Simulator(demonstration(options.pending), ssh=options.ssh) as simulator,
+    ):
         exports = "".join(f"export {name}={_quote(value)}\n" for name, value in simulator.environment.items())
-        print(NEXT.format(url=simulator.url), exports, sep="\n", end="", flush=True)
+        examples = EXAMPLES.format(variables=variables_file(Path(directory), simulator.environment)) if options.ssh else ""
+        print(NEXT.format(url=simulator.url, examples=examples), exports, sep="\n", end="", flush=True)
         with _file(options.environment, exports) if options.environment else nullcontext():
             stop.wait()
 
@@ -57,6 +79,17 @@ def demonstration(pending: float | None = None) -> list[Project]:
             runs=[Run("1", nodes=[Node(resource_type="[Notebook] 4vCPU, 16GB Mem")], run_type="NOTEBOOK")],
         ),
     ]
+
+
+def variables_file(directory: Path, environment: Mapping[str, str]) -> Path:
+    """Write the variables with which docs/examples run on simulated nodes, and return the file.
+
+    :param environment: the simulator's
+    """
+    file = directory / "simulated.yml"
+    user, key = environment["ANSIBLE_REMOTE_USER"], environment["ANSIBLE_PRIVATE_KEY_FILE"]
+    file.write_text(VARIABLES.format(user=user, key=key, me=getpass.getuser(), directory=directory))
+    return file
 
 
 def _options() -> argparse.Namespace:
@@ -76,9 +109,9 @@ def _quote(value: str) -> str:
 @contextmanager
 def _file(path: Path, text: str) -> Iterator[None]:
     """A file that is there in full or not at all, and gone at the end."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as draft:
-        draft.write(text)
-    Path(draft.name).replace(path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as unfinished:
+        unfinished.write(text)
+    Path(unfinished.name).replace(path)
     try:
         yield
     finally:

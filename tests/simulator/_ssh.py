@@ -21,6 +21,7 @@ from typing import Final
 
 import asyncssh
 
+from ..processes import processes_with
 from . import _session
 from ._world import NODE_RUNNING, Node, World
 
@@ -201,10 +202,5 @@ async def _cancel_at_end(channel: asyncssh.SSHServerChannel[bytes], session: asy
 
 
 def processes_with_home(home: Path) -> Iterator[int]:
-    """Processes that live in this home, wherever they have moved their session to. Linux only, elsewhere none."""
-    mark = b"\0HOME=" + os.fsencode(home) + b"\0"
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        # Of other users, or gone by now.
-        with suppress(OSError):
-            if mark in b"\0" + environment.read_bytes():
-                yield int(environment.parent.name)
+    """Yield the IDs of the processes that live in this home."""
+    return processes_with("HOME", home)

@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Show the plugin at work on simulated nodes: `make demo`, or `python -m tests.simulator.demo` from the root."""
+"""Show the plugin at work on simulated nodes: `make demo`, or `python -m tests.demo` from the root."""
 
 from __future__ import annotations
 
-import getpass
 import os
 import shlex
 import signal
@@ -17,44 +16,46 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..processes import started
 from . import NODE_RUNNING, Simulator
-from .__main__ import demonstration
+from .__main__ import demonstration, variables_file
 
 HERE = Path(__file__).parent.relative_to(Path.cwd())
 ALL, NEWEST = HERE / "demo.nsml.yml", HERE / "newest.nsml.yml"
 PROVISION = Path("docs/examples/provision")
 
-# What is not as on real nodes: these are processes of this machine, which installs nothing for them and makes no user.
-SIMULATED = """\
-ansible_user: {user}
-ansible_ssh_private_key_file: {key}
-ansible_become: false
-train_user: {me}
-data_directory: ~/data
-"""
-
 # The pending node becomes ready so long after Ansible has begun to wait for it.
 PENDING_SECONDS = 3
+
+# How often to check, while a command runs, whether to stop.
+POLL_SECONDS = 0.05
+
+
+class Stopped(Exception):
+    """Ctrl-C was pressed, or this process is asked to end."""
 
 
 def main() -> int:
     """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    stop = threading.Event()
+    # Nothing is raised where it happens to be, so that what cleans up is never cut short.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
     try:
         # Not below the checkout: the path of a control socket must be short.
         with (
             tempfile.TemporaryDirectory(prefix="nsml-demo-") as scratch,
             Simulator(demonstration(), ssh=True) as simulator,
         ):
-            _show(simulator, Path(scratch))
-    except KeyboardInterrupt:
+            _show(simulator, Path(scratch), stop)
+    except Stopped:
         return 130
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
     return 0
 
 
-def _show(simulator: Simulator, scratch: Path) -> None:
+def _show(simulator: Simulator, scratch: Path, stop: threading.Event) -> None:
     collections = scratch / "collections"
     settings = {
         **simulator.environment,
@@ -65,7 +66,7 @@ def _show(simulator: Simulator, scratch: Path) -> None:
     print("# For this demonstration alone:")
     for name, value in settings.items():
         print(f"$ export {name}={shlex.quote(value)}")
-    run = _Shell(settings)
+    run = _Shell(settings, stop)
     run(f"ansible-galaxy collection install . --collections-path {shlex.quote(str(collections))}")
     run(f"cat {ALL}")
     run(f"ansible-inventory -i {ALL} --graph")
@@ -83,9 +84,7 @@ def _show(simulator: Simulator, scratch: Path) -> None:
 
 def _provision(run: _Shell, settings: Mapping[str, str], scratch: Path) -> None:
     """Run the example of that name, as far as it can be run without changing this machine."""
-    variables = scratch / "simulated.yml"
-    user, key = settings["ANSIBLE_REMOTE_USER"], settings["ANSIBLE_PRIVATE_KEY_FILE"]
-    variables.write_text(SIMULATED.format(user=user, key=key, me=getpass.getuser()))
+    variables = variables_file(scratch, settings)
     run(f"cat {PROVISION}/provision.yml")
     run(f"cat {variables}")
     options = f"-i {PROVISION}/newest.nsml.yml -e @{variables}"
@@ -103,23 +102,22 @@ def _let_all_run(simulator: Simulator) -> None:
 class _Shell:
     """Shows a command as a user would type it, and runs it."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], stop: threading.Event) -> None:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         mine = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))}
         self._environment = {**mine, **settings, "PATH": path}
+        self._stop = stop
 
     def __call__(self, command: str) -> None:
+        """Return once the command has ended.
+
+        :raises Stopped: it was ended, with all that it started
+        :raises subprocess.CalledProcessError: it failed
+        """
         print(f"\n$ {command}", flush=True)
-        # In a group of its own: Ctrl-C reaches us alone, and we end the command with all that it started.
-        with subprocess.Popen(shlex.split(command), env=self._environment, start_new_session=True) as process:
-            try:
-                code = process.wait()
-            except KeyboardInterrupt:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-        if code:
-            raise subprocess.CalledProcessError(code, command)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        with started(shlex.split(command), self._environment) as process:
+            while process.poll() is None:
+                if self._stop.wait(POLL_SECONDS):
+                    raise Stopped
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)

@@ -62,3 +62,8 @@ def test_the_tools_look_for_what_the_oldest_python_lacks(cores: dict[str, tuple[
     settings = (ROOT / "pyproject.toml").read_text()
     assert f'target-version = "py{oldest.replace(".", "")}"' in settings
     assert f'python_version = "{oldest}"' in settings
+
+
+def test_readme_names_the_oldest_requests_that_is_tested() -> None:
+    name, oldest = (ROOT / "requirements.txt").read_text().strip().split(">=")
+    assert f"{name} {oldest} or newer" in (ROOT / "README.md").read_text()

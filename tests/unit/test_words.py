@@ -1,0 +1,40 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The words that style gave up are found where they stand, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.navercloud.nsml.tests.words import check
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "word"),
+    [
+        ('"""Each option.\n\nIs a truth."""', 3, "truth"),
+        ("x = 1\n# A room of its own.", 2, "room"),
+        ("def test_it_waits_in_vain(): ...", 1, "vain"),
+        ("class KnownNames: ...", 1, "Known"),
+        ("def read(texts): ...", 1, "texts"),
+        ("for harmless in 'abc': ...", 1, "harmless"),
+        ("self.draft = 1", 1, "draft"),
+        ('class Plan:\n    """Bears a name."""', 2, "Bears"),
+    ],
+)
+def test_a_word_in_a_name_docstring_or_comment_is_found_with_its_line(source: str, line: int, word: str) -> None:
+    (found,) = check(Path("plugins/nodes.py"), source)
+    assert found.startswith(f"plugins/nodes.py:{line}: '{word}' in ")
+
+
+def test_a_word_in_the_name_of_a_module_is_found() -> None:
+    assert list(check(Path("plugins/_patience.py"), "")) != []
+
+
+@pytest.mark.parametrize("source", ['print("a room")', "known_hosts = 1", "file.read_text()", "text = 1", "mushroom = 1"])
+def test_other_strings_and_other_words_are_left_alone(source: str) -> None:
+    assert list(check(Path("plugins/nodes.py"), source)) == []
