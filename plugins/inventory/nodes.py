@@ -59,7 +59,7 @@ options:
     description:
       - One run or a list of runs, each a name such as V(2) or one of these words.
       - V(latest) is the run with the highest number in each chosen project.
-      - V(active) is every run in progress.
+      - V(active) is every run that has not ended. One whose status is unknown is among them.
       - V(all) is every run.
     type: raw
     default: [active]
@@ -176,13 +176,15 @@ options:
     choices: [project, run, state, rank]
   wait_timeout:
     description:
-      - Seconds to wait until the nodes of each chosen run are ready; V(0) is not to wait.
-      - Progress is shown on standard error. A node that has exited, a run that is completed, and the end of the time are errors.
+      - Seconds to wait until a node of each rank of each chosen run is ready; V(0) is not to wait.
+      - Progress is shown on standard error. A rank whose nodes have all exited for 15 seconds, a run that has ended, and the end
+        of the time are errors. Where only V(latest) chose a run, a newer run takes its place.
+      - A run of V(latest), V(active) or V(all) that has no nodes and an unknown status is not waited for.
     type: int
     default: 0
   wait_nodes:
     description:
-      - How many ready nodes each run must have. Left out, all that it has, and at least one.
+      - How many ranks of each run must be ready. Left out, all that it has, and at least one.
       - Without O(wait_timeout), nothing is waited for.
     type: int
   wait_interval:
@@ -410,8 +412,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             runs = _source.read_cached(options, given, reporter, self._cache, refresh=refresh)
         else:
             runs = _source.read(options, given, reporter)
-        if not runs:
-            reporter.tell(f"no run is {' or '.join(options.selection.runs)}, so there are no hosts")
         return runs
 
     def _hosts(self, runs: list[RunRows], options: _options.Options) -> list[_layout.Host]:
