@@ -19,10 +19,14 @@ description:
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes that are running and have
     an address and a port. Characters that are unsafe in a group's name become C(_)."
-  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent. These are
+  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)). These are
     C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
     C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
     C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
+  - C(nsml_rank), C(nsml_exit_code), C(nsml_ssh_port), C(nsml_world_size) and the items of C(nsml_tcp_ports) are integers, also
+    where the service sends strings, or null. They are safe in a command as they are. What was sent and is not an integer is in a
+    variable of the same name and C(_raw). C(ansible_host) and C(ansible_port) are checked too. All other strings are as sent, so
+    use the C(quote) filter where they reach a shell.
   - "Four variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
     ranks of that run before any filter, C(nsml_holds_rank), whether the node is the one that its rank stands for, and
     C(nsml_ready), whether the node is running and has an address and a port."

@@ -21,6 +21,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import int
 # The documentation names this field in two ways; the example is right (field table against example).
 _MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
 
+# What people write into commands as it is, since it is a number.
+_NUMBERS = ("rank", "exitCode", "sshPort")
+
 # A leading dash would be an option of ssh, and a % one of its tokens.
 _ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
 
@@ -129,9 +132,10 @@ def _node(row: Mapping[str, Any], run: Run) -> Node:
 
 
 def variables(node: Node, prefix: str) -> dict[str, Any]:
-    """Return the host variables of a node: every field of its row as sent, some of our own, and how to connect.
+    """Return the host variables of a node: every field of its row, some of our own, and how to connect.
 
-    A field that the API adds later comes along, but never as a variable that Ansible itself reads.
+    Fields are as sent, but for those that are numbers, which are integers or None. A field that the API adds later comes along,
+    but never as a variable that Ansible itself reads.
     """
     names = _variable_names(prefix, tuple(node.row))
     fields = {name: _printable(value) for name, value in zip(names, node.row.values()) if name}
@@ -140,12 +144,28 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
         "world_size": node.world_size,
         "holds_rank": node.holds_rank,
         "ready": node.ready,
+        **_numbers(node.row),
     }
     fields.update(zip(_variable_names(prefix, tuple(own)), own.values()))
     if node.host is None or node.port is None or node.is_superseded:
         fields["ansible_host"] = _unreachable(node.host_name)
     else:
         fields |= {"ansible_host": node.host, "ansible_port": node.port}
+    return fields
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that are numbers, and under a name of its own what was sent in place of one."""
+    fields: dict[str, Any] = {}
+    for key in _NUMBERS:
+        sent = row.get(key)
+        fields[key] = integer(sent)
+        if fields[key] is None and sent not in (None, ""):
+            fields[f"{key}Raw"] = _printable(sent)
+    sent = row.get(_SPELLED, row.get(_MISSPELLED))
+    fields[_SPELLED] = ports = [integer(item) for item in sent] if isinstance(sent, list) else None
+    if sent not in (None, "") and (ports is None or None in ports):
+        fields[f"{_SPELLED}Raw"] = _printable(sent)
     return fields
 
 

@@ -330,7 +330,58 @@ def test_an_exit_code_is_a_number_or_none(sent: Any, exit_code: int | None) -> N
     assert node(exitCode=sent).exit_code == exit_code
 
 
-@pytest.mark.parametrize("field", [name for name in FIELDS if name != "nodeId"])
+NUMBERS = {"rank": "rank", "exitCode": "exit_code", "sshPort": "ssh_port"}
+NO_NUMBERS = ["1; touch /tmp/x #", "$(id)", "NaN", 1.5, float("nan"), True, 10**400, [1], {"a": 1}]
+
+
+@pytest.mark.parametrize(("field", "variable"), NUMBERS.items())
+@pytest.mark.parametrize("sent", [0, -1, 137, "137", " 7 ", 3.0, *NO_NUMBERS, None, ""])
+def test_a_variable_that_is_a_number_is_an_integer_or_null_and_what_was_sent_instead_has_a_name_of_its_own(
+    field: str, variable: str, sent: Any
+) -> None:
+    made = of(**{field: sent})
+
+    if sent in (None, ""):
+        assert (made[f"nsml_{variable}"], f"nsml_{variable}_raw" in made) == (None, False)
+    elif any(sent is odd for odd in NO_NUMBERS):
+        assert made[f"nsml_{variable}"] is None
+        assert str(made[f"nsml_{variable}_raw"]) == str(sent)
+    else:
+        assert (made[f"nsml_{variable}"], type(made[f"nsml_{variable}"])) == (int(sent), int)
+        assert f"nsml_{variable}_raw" not in made
+
+
+@pytest.mark.parametrize(
+    ("sent", "ports", "raw"),
+    [
+        ([15002, "15003", 15004.0], [15002, 15003, 15004], False),
+        ([], [], False),
+        (None, None, False),
+        ("", None, False),
+        ([15002, "$(id)", None], [15002, None, None], True),
+        ("15002,15003", None, True),
+        ({"a": 15002}, None, True),
+        (15002, None, True),
+    ],
+)
+@pytest.mark.parametrize("spelling", ["tcpPorts", "tcpProts"])
+def test_ports_are_integers_or_null_and_what_was_sent_instead_has_a_name_of_its_own(
+    spelling: str, sent: Any, ports: Any, raw: bool
+) -> None:
+    bare = {key: value for key, value in row().items() if key != "tcpPorts"}
+    made = variables(nodes_of_run([{**bare, spelling: sent}], RUN)[0], "nsml_")
+
+    assert made["nsml_tcp_ports"] == ports
+    assert made.get("nsml_tcp_ports_raw") == (sent if raw else None)
+
+
+@pytest.mark.parametrize("key", ["Rank", "RANK", "ssh_port", "exit-code", "Tcp_Ports"])
+def test_a_field_that_is_spelt_almost_like_a_number_takes_its_place_never(key: str) -> None:
+    hostile = "$(id)"
+    assert hostile not in of(**{key: hostile}).values()
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in ("nodeId", "tcpPorts")])
 @pytest.mark.parametrize(
     "value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"]
 )
@@ -340,7 +391,8 @@ def test_an_odd_field_is_kept_as_sent_and_costs_nothing_else(field: str, value: 
 
     found = of(**{field: value})
 
-    assert found[f"nsml_{snake}"] == value
+    if field not in NUMBERS:
+        assert found[f"nsml_{snake}"] == value
     derived = {f"nsml_{snake}", "nsml_name", "nsml_ready"}
     assert {name: found[name] for name in expected.keys() - derived} == {
         name: expected[name] for name in expected.keys() - derived
@@ -352,6 +404,10 @@ def test_a_row_with_nothing_but_an_id_is_a_host() -> None:
 
     assert variables(found, "nsml_") == {
         "nsml_node_id": "n0",
+        "nsml_rank": None,
+        "nsml_exit_code": None,
+        "nsml_ssh_port": None,
+        "nsml_tcp_ports": None,
         "nsml_name": "id0-2-n0",
         "nsml_world_size": 1,
         "nsml_holds_rank": True,
