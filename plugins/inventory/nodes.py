@@ -17,15 +17,26 @@ description:
   - Its configuration is a YAML file whose name ends in C(nsml.yml) or C(nsml.yaml).
   - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
-    C(nsml_rank_<n>) and C(nsml_ready), which holds the nodes that are running and have an address and a port. Characters that are
-    unsafe in a group's name become C(_)."
-  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)), as sent. These are
+    C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes that are running and have
+    an address and a port. Characters that are unsafe in a group's name become C(_)."
+  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)). These are
     C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
     C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
     C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
-  - "Three variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
-    nodes of that run before any filter, and C(nsml_ready), whether the node is running and has an address and a port."
-  - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used.
+  - C(nsml_rank), C(nsml_exit_code), C(nsml_ssh_port), C(nsml_world_size) and the items of C(nsml_tcp_ports) are integers, also
+    where the service sends strings, or null. They are safe in a command as they are. What was sent and is not an integer is in a
+    variable of the same name and C(_raw). C(ansible_host) and C(ansible_port) are checked too. All other strings are as sent, so
+    use the C(quote) filter where they reach a shell.
+  - "Four variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
+    ranks of that run before any filter, C(nsml_holds_rank), whether the node is the one that its rank stands for, and
+    C(nsml_ready), whether the node is running and has an address and a port."
+  - Nodes of one run that share a rank are a restarted node and its predecessors. One of them holds the rank. It is one that is
+    ready, else one that has not exited, of these the newest. It alone is in C(nsml_rank_<n>), and where the nodes of a rank would
+    have one name, it has that name, and the others have C(-<node ID>) added. V(nsml_holds_rank) in O(filters) leaves the
+    others out.
+  - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used. Otherwise, and for a
+    node that has exited while another has its address and port, C(ansible_host) is C(<name>.not-ready.invalid.), which no
+    resolver finds, and C(ansible_port) is not set. So Ansible does not look up the host's name instead.
 requirements:
   - requests
 notes:
@@ -52,7 +63,7 @@ options:
     description:
       - One run or a list of runs, each a name such as V(2) or one of these words.
       - V(latest) is the run with the highest number in each chosen project.
-      - V(active) is every run in progress.
+      - V(active) is every run that has not ended. One whose status is unknown is among them.
       - V(all) is every run.
     type: raw
     default: [active]
@@ -147,7 +158,9 @@ options:
       - Left out, it is C(nsml_name). Where an expression cannot be evaluated, the next one is tried, or it is an error if
         O(strict) is on.
       - Characters other than letters, digits, C(_), C(.) and C(-) become C(_).
-      - Two nodes that would bear one name have their node ID added, with a warning, or are an error if O(strict) is on.
+      - Two nodes that would bear one name have their node ID added, with a warning, or are an error if O(strict) is on. Of the
+        nodes of one rank, the one that holds it has the name, and the others have their node ID added.
+      - A node never takes the name of a host of another source that has an C(ansible_host) of its own.
     type: list
     elements: str
     default: []
@@ -167,13 +180,15 @@ options:
     choices: [project, run, state, rank]
   wait_timeout:
     description:
-      - Seconds to wait until the nodes of each chosen run are ready; V(0) is not to wait.
-      - Progress is shown on standard error. A node that has exited, a run that is completed, and the end of the time are errors.
+      - Seconds to wait until a node of each rank of each chosen run is ready; V(0) is not to wait.
+      - Progress is shown on standard error. A rank whose nodes have all exited for 15 seconds, a run that has ended, and the end
+        of the time are errors. Where only V(latest) chose a run, a newer run takes its place.
+      - A run of V(latest), V(active) or V(all) that has no nodes and an unknown status is not waited for.
     type: int
     default: 0
   wait_nodes:
     description:
-      - How many ready nodes each run must have. Left out, all that it has, and at least one.
+      - How many ranks of each run must be ready. Left out, all that it has, and at least one.
       - Without O(wait_timeout), nothing is waited for.
     type: int
   wait_interval:
@@ -402,21 +417,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             runs = _source.read_cached(options, given, reporter, self._cache, refresh=refresh)
         else:
             runs = _source.read(options, given, reporter)
-        if not runs:
-            reporter.tell(f"no run is {' or '.join(options.selection.runs)}, so there are no hosts")
         return runs
 
     def _hosts(self, runs: list[RunRows], options: _options.Options) -> list[_layout.Host]:
         """Return the nodes that stay, each with its variables and the name that it should bear."""
         hosts: list[_layout.Host] = []
         left_out: list[str] = []
-        for found in runs:
-            for node in _node.nodes_of_run(found.rows, found.run):
-                if options.states and node.state not in options.states:
-                    continue
-                variables = untrusted(_node.variables(node, options.hostvars_prefix))
-                if self._is_kept(node, variables, options.filters, left_out):
-                    hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
+        for node in _node.nodes_of_runs(runs):
+            if options.states and node.state not in options.states:
+                continue
+            variables = untrusted(_node.variables(node, options.hostvars_prefix))
+            if self._is_kept(node, variables, options.filters, left_out):
+                hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
         if runs and not hosts and not left_out:
             self._tell_of_states(runs, options)
         if left_out and options.strict:
@@ -462,7 +474,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if name not in (None, ""):
                 return str(name)
-        return node.name
+        return node.host_name
 
     def _evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
         """Return the value of an expression of the user; that of a variable's mere name costs no template."""
@@ -529,14 +541,10 @@ def harmless_group_name(name: str) -> str:
 
 
 def known_nodes(inventory: InventoryData) -> _layout.Known:
-    """Return what nodes of other sources are called, whatever prefix their variables have, and what their groups stand for."""
-    known = _layout.Known({}, {})
+    """Return what other sources brought."""
+    known = _layout.Known()
     for name, host in inventory.hosts.items():
-        prefix = _node.prefix_of(host.vars)
-        if prefix is not None:
-            project_id, run_name = (str(host.vars.get(f"{prefix}{field}")) for field in ("project_id", "run_name"))
-            known.names[name] = str(host.vars[f"{prefix}node_id"])
-            known.groups.update(_layout.meanings([group.name for group in host.groups], project_id, run_name))
+        known.add(name, host.vars, [group.name for group in host.groups])
     return known
 
 

@@ -11,6 +11,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ def commands(name: str) -> list[list[str]]:
 
 
 def bert_on(servers: Sequence[Server]) -> list[Project]:
-    """Return a project with one run, whose nodes are these servers in the order of their ranks."""
+    """Return a project with one run, whose nodes are these servers in the order of their ranks; rank 0 was restarted once."""
     nodes = [Node(rank=rank, host=ADDRESS, port=server.port) for rank, server in enumerate(servers)]
+    nodes += [replace(nodes[0], state="NODE_STATE_FAILED", exit_code=137, create_time="2024-09-03T01:00:00")]
     return [Project("bert", id=PROJECT_ID, runs=[Run("2", nodes=nodes)])]
 
 

@@ -46,19 +46,20 @@ def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Workpl
     return workplace
 
 
-def test_groups_reach_across_all_files(place: Workplace) -> None:
+def test_groups_reach_across_all_files(place: Workplace, simulator: Simulator) -> None:
+    exited = f"bert-2-0-{simulator.projects[0].runs[0].nodes[1].id}"
     assert "|--@leaders:" in played(place, *GRAPH)
     listed = place.listed("inventory")
     hosts = {group: content.get("hosts", []) for group, content in listed.items() if group != "_meta"}
     expected = {
-        "nsml_project_bert": ["bert-2-0", "bert-2-1"],
+        "nsml_project_bert": ["bert-2-0", exited, "bert-2-1"],
         "nsml_project_gpt": ["gpt-7-0"],
         "nsml_rank_0": ["bert-2-0", "gpt-7-0"],
         "nsml_ready": ["bert-2-0", "gpt-7-0"],
         "monitoring": ["monitor.example.com"],
         "leaders": ["bert-2-0", "gpt-7-0"],
         "watched": ["bert-2-0", "gpt-7-0", "monitor.example.com"],
-        "image_pytorch_24_05_py3": ["bert-2-0", "bert-2-1"],
+        "image_pytorch_24_05_py3": ["bert-2-0", exited, "bert-2-1"],
         "image_nemo_24_07": ["gpt-7-0"],
     }
     assert {group: sorted(hosts[group]) for group in expected} == expected

@@ -111,7 +111,9 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
         workplace = place(simulator, "project: gpt\n")
         done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
-    assert done.stderr.strip() == "navercloud.nsml.nodes: no run is active, so there are no hosts"
+    assert done.stderr.strip() == (
+        "navercloud.nsml.nodes: no run is active, so there are no hosts. Available runs: 1 of gpt (RUN_STATE_COMPLETED)."
+    )
 
 
 def test_what_does_not_exist_is_an_error_that_helps(place: Place) -> None:
@@ -166,14 +168,13 @@ def test_waiting_ends_when_all_nodes_are_ready_and_standard_output_stays_clean(p
 def test_waiting_in_vain_is_an_error_that_says_for_whom(place: Place) -> None:
     with starting() as simulator:
         text = place(simulator, WAITING.replace("30", "1")).refused()
-    assert "Waited 1 s (wait_timeout) in vain: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
+    assert "Timed out after 1 s ('wait_timeout'): bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
 
 
 def test_waiting_for_a_completed_run_is_an_error_at_once(place: Place) -> None:
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])]) as simulator:
         text = place(simulator, WAITING).refused()
-    assert "bert run 2" in text or f"{PROJECT_ID} run 2" in text
-    assert "completed" in text
+    assert f"Run 2 of project {PROJECT_ID} cannot become ready: it has ended (RUN_STATE_COMPLETED)." in text
 
 
 def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: Place) -> None:
@@ -186,7 +187,7 @@ def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: 
 
         simulator.before_answer = complete_at_the_end
         options = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 120\nwait_interval: 0.5\ndeadline: 2\n"
-        assert "the run is completed" in place(simulator, options).refused()
+        assert "it has ended (RUN_STATE_COMPLETED)" in place(simulator, options).refused()
 
 
 def test_ctrl_c_ends_the_waiting_with_no_traceback(place: Place) -> None:

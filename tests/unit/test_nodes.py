@@ -168,13 +168,48 @@ def test_hosts_and_groups_come_in_order_of_project_run_and_rank(tmp_path: Path) 
 
 
 def test_two_names_alike_take_the_node_id_with_one_warning(tmp_path: Path) -> None:
-    serve_nodes([row(nodeId="a"), row(nodeId="b")])
+    serve_nodes([row(nodeId="a", rank=0), row(nodeId="b", rank=1)])
+    alike = SMALLEST + "hostnames: [\"'project-2-0'\"]\n"
 
-    loaded = load(tmp_path, SMALLEST)
+    loaded = load(tmp_path, alike)
 
     assert loaded.names == ["project-2-0-a", "project-2-0-b"]
     assert loaded.printed.count("node ID was added") == 1
-    refused(load(tmp_path, SMALLEST + "strict: true\n"), "'project-2-0'", "strict")
+    refused(load(tmp_path, alike + "strict: true\n"), "'project-2-0'", "strict")
+
+
+@pytest.mark.parametrize(("options", "name"), [("", "project-2-0"), ("hostnames: [\"'rank-' ~ nsml_rank\"]\n", "rank-0")])
+def test_a_restarted_rank_has_one_name_one_group_and_no_warning_under_strict(tmp_path: Path, options: str, name: str) -> None:
+    ended = row(nodeId="a", state="NODE_STATE_FAILED", exitCode=137)
+    for listed in ([ended, row(nodeId="b")], [row(nodeId="b"), ended]):
+        serve_nodes(listed)
+
+        loaded = load(tmp_path, f"{SMALLEST}{options}strict: true\n")
+
+        assert (loaded.names, loaded.printed) == ([name, f"{name}-a"], "")
+        assert loaded.members("nsml_rank_0") == loaded.members("nsml_ready") == [name]
+        assert [loaded.variables(host)["nsml_holds_rank"] for host in loaded.names] == [True, False]
+        assert loaded.variables(f"{name}-a")["ansible_host"] == "project-2-0-a.not-ready.invalid."
+        assert "ansible_port" not in loaded.variables(f"{name}-a")
+        assert loaded.variables(name)["nsml_world_size"] == 1
+        responses.reset()
+
+
+def test_a_host_of_another_source_that_connects_elsewhere_stays_as_it_is(tmp_path: Path) -> None:
+    serve_nodes(rows(2))
+    before = "project-2-0 ansible_host=10.9.9.9 ansible_password=x\nproject-2-1 role=gpu\n"
+
+    loaded = load(tmp_path, SMALLEST, before=before)
+
+    assert loaded.names == ["project-2-0", "project-2-1", "project-2-0-node0"]
+    assert {"ansible_host": "10.9.9.9", "ansible_password": "x"}.items() <= loaded.variables("project-2-0").items()
+    assert "nsml_node_id" not in loaded.variables("project-2-0")
+    assert loaded.variables("project-2-1").items() >= {"role": "gpu", "nsml_node_id": "node1"}.items()
+    assert "'project-2-0'" in loaded.printed
+    strict = load(tmp_path, f"{SMALLEST}strict: true\n", before=before)
+    assert strict.names == ["project-2-0", "project-2-1"]
+    assert "Failed to parse" in strict.printed
+    assert "'project-2-0'" in strict.printed
 
 
 # Options, through Ansible's own machinery
@@ -791,7 +826,7 @@ def test_an_expression_that_fails_is_passed_over_unless_strict(tmp_path: Path) -
 
 BEFORE = """
 old ansible_host=192.0.2.1
-project-2-0 ansible_host=192.0.2.2 mine=1
+project-2-0 mine=1
 [team]
 old
 [nsml:children]

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import shortened
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, place_in_run, prefix_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
 
 ALL = "nsml"
 READY = "nsml_ready"
@@ -26,6 +26,10 @@ _LONGEST_NAME = 128
 
 # Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
 _RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL})
+
+
+# What Ansible connects to in place of a host's name.
+_ADDRESSES = ("ansible_host", "ansible_ssh_host")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Host:
 class Layout:
     """What the inventory will hold.
 
-    :param hosts: in the order project, run number, rank, node ID
+    :param hosts: in the order project, run number, rank, holder of the rank first, node ID
     :param groups: names of the groups below ``nsml``, in a fixed order, each with its hosts' names in their order
     :param warnings: one line each
     """
@@ -57,16 +61,34 @@ class Known:
 
     :param names: the names of nodes, each with its node ID
     :param groups: the names of groups of projects and runs, each with the value that it stands for
+    :param ranks: the names of groups of ranks with the project ID and name of a run, each with that run's node in the group
+    :param elsewhere: the names of hosts that are not nodes and have an address of their own
     """
 
-    names: dict[str, str]
-    groups: dict[str, Hashable]
+    names: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, Hashable] = field(default_factory=dict)
+    ranks: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    elsewhere: set[str] = field(default_factory=set)
 
+    def add(self, name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> None:
+        """Add a host of another source, a node or not, whatever prefix its variables have.
 
-def meanings(groups: Sequence[str], project_id: str | None, run_name: str | None) -> dict[str, Hashable]:
-    """Return the values that the groups of a node stand for, where those are of a project or a run."""
-    of_kind: dict[str, Hashable] = {"nsml_project_": project_id, "nsml_run_": (project_id, run_name)}
-    return {group: value for group in groups for prefix, value in of_kind.items() if group.startswith(prefix)}
+        :param groups: the names of its groups
+        """
+        prefix = prefix_of(variables)
+        if prefix is None:
+            if not variables.keys().isdisjoint(_ADDRESSES):
+                self.elsewhere.add(name)
+            return
+        node_id, project_id, run_name = (str(variables.get(prefix + part)) for part in ("node_id", "project_id", "run_name"))
+        self.names[name] = node_id
+        for group in groups:
+            if group.startswith("nsml_project_"):
+                self.groups[group] = project_id
+            elif group.startswith("nsml_run_"):
+                self.groups[group] = project_id, run_name
+            elif group.startswith("nsml_rank_"):
+                self.ranks[group, project_id, run_name] = node_id
 
 
 def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, strict: bool) -> Layout:
@@ -77,8 +99,9 @@ def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, str
     """
     warnings: list[str] = []
     ordered = sorted(hosts, key=_order)
-    groups = _grouped(ordered, group_by, known.groups, warnings, strict)
-    named = _named(ordered, groups.keys(), known.names, warnings, strict)
+    _check_ranks(ordered, warnings, strict)
+    groups = _grouped(ordered, group_by, known, warnings, strict)
+    named = _named(ordered, groups.keys(), known, warnings, strict)
     members = {group: [named[place].name for place in places] for group, places in groups.items()}
     return Layout(named, members, warnings)
 
@@ -95,29 +118,56 @@ def safe_group(value: str) -> str:
 
 
 def _order(host: Host) -> tuple[Any, ...]:
-    """Sort by project, run number, rank, node ID; what is no number comes after all numbers."""
-    node = host.node
-    run = node.run
-    rank = float("inf") if node.rank is None else node.rank
-    return run.project_title, run.project_id, run.number, run.name, rank, node.id
+    """Sort by project, run number, rank, holder first, node ID; what is no number comes after all numbers."""
+    run = host.node.run
+    return run.project_title, run.project_id, run.number, run.name, place_in_run(host.node)
 
 
-def _named(hosts: Sequence[Host], groups: Set[str], known: Mapping[str, str], warnings: list[str], strict: bool) -> list[Host]:
-    wanted = [safe_name(host.name) for host in hosts]
-    times = Counter(wanted)
+def _check_ranks(hosts: Sequence[Host], warnings: list[str], strict: bool) -> None:
+    """Warn of nodes that have not exited, though another node holds their rank."""
+    rivals = [f"{host.node.name} (node {readable(host.node.id)})" for host in hosts if _is_rival(host.node)]
+    if rivals:
+        text = f"Several nodes that have not exited share a rank. These do not hold it: {shortened(map(readable, rivals))}."
+        if strict:
+            raise NamingError(f"{text} Leave them out with 'filters: [nsml_holds_rank]', or switch 'strict' off.")
+        warnings.append(text)
+
+
+def _is_rival(node: Node) -> bool:
+    return not node.holds_rank and not node.exited
+
+
+def _named(hosts: Sequence[Host], groups: Set[str], known: Known, warnings: list[str], strict: bool) -> list[Host]:
+    """Return the hosts with unique names; a node that another source brought keeps the name that it has there."""
+    given = {node_id: name for name, node_id in reversed(known.names.items())}
+    kept = [given.get(host.node.id) for host in hosts]
+    wanted = _with_predecessors_apart(hosts, [safe_name(host.name) for host in hosts])
+    times = Counter(name for name, there in zip(wanted, kept) if there is None)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
-    clashes |= {name for host, name in zip(hosts, wanted) if known.get(name, host.node.id) != host.node.id}
+    clashes |= times.keys() & (known.names.keys() | known.elsewhere)
     if clashes:
         text = f"Host names that are not free for one node alone: {shortened(map(repr, sorted(clashes)))}."
         if strict:
             raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
         warnings.append(f"{text} The node ID was added to each.")
-    mine = {host.node.id for host in hosts}
-    taken = (times.keys() - clashes) | {name for name, node_id in known.items() if node_id not in mine}
+    taken = (times.keys() - clashes) | known.names.keys() | known.elsewhere
     return [
-        _renamed(host, name if name not in clashes or known.get(name) == host.node.id else _name_with_id(host.node, name, taken))
-        for host, name in zip(hosts, wanted)
+        _renamed(host, there or (_name_with_id(host.node, name, taken) if name in clashes else name))
+        for host, name, there in zip(hosts, wanted, kept)
     ]
+
+
+def _with_predecessors_apart(hosts: Sequence[Host], names: Sequence[str]) -> list[str]:
+    """Return the names that nodes should bear, with the node ID added to those that want the name of the holder of their rank."""
+    holders = {(name, _rank(host.node)) for host, name in zip(hosts, names) if host.node.holds_rank}
+    return [
+        name if host.node.holds_rank or (name, _rank(host.node)) not in holders else f"{name}-{safe_name(host.node.id)}"
+        for host, name in zip(hosts, names)
+    ]
+
+
+def _rank(node: Node) -> tuple[str, str, int | None]:
+    return node.run.project_id, node.run.name, node.rank
 
 
 def _renamed(host: Host, name: str) -> Host:
@@ -138,25 +188,26 @@ def _take(name: str, taken: set[str]) -> str:
     return free
 
 
-def _members(hosts: Sequence[Host], group_by: Sequence[str]) -> dict[tuple[str, Hashable], list[int]]:
+def _members(hosts: Sequence[Host], group_by: Sequence[str], known: Known) -> dict[tuple[str, Hashable], list[int]]:
     """Return for each group, as its name and the value that it stands for, the places of its hosts; kind after kind."""
     members: dict[tuple[str, Hashable], list[int]] = {}
     for kind in (*GROUP_BY, READY):
         if kind in group_by or kind == READY:
             for place, host in enumerate(hosts):
-                if group := _group(kind, host.node):
+                group = _group(kind, host.node)
+                if group and not (kind == "rank" and _is_held_by_another(group[0], host.node, known)):
                     members.setdefault(group, []).append(place)
     return members
 
 
 def _grouped(
-    hosts: Sequence[Host], group_by: Sequence[str], known: Mapping[str, Hashable], warnings: list[str], strict: bool
+    hosts: Sequence[Host], group_by: Sequence[str], known: Known, warnings: list[str], strict: bool
 ) -> dict[str, list[int]]:
     """Return the places of its hosts for each group's name; two values never share one."""
-    members = _members(hosts, group_by)
+    members = _members(hosts, group_by, known)
     times = Counter(group for group, _value in members)
     clashes = {group for group, count in times.items() if count > 1}
-    clashes |= {group for group, value in members if known.get(group, value) != value}
+    clashes |= {group for group, value in members if known.groups.get(group, value) != value}
     if clashes:
         text = f"Group names that different values fall into: {shortened(sorted(clashes))}."
         if strict:
@@ -164,7 +215,9 @@ def _grouped(
         warnings.append(f"{text} A hash of its value was added to each.")
     taken = times.keys() - clashes
     return {
-        group if group not in clashes or known.get(group) == value else _take(f"{group}_{_fingerprint(value)}", taken): places
+        group
+        if group not in clashes or known.groups.get(group) == value
+        else _take(f"{group}_{_fingerprint(value)}", taken): places
         for (group, value), places in members.items()
     }
 
@@ -179,11 +232,16 @@ def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
         return f"nsml_run_{project}_{safe_group(run.name)}", (run.project_id, run.name)
     if kind == "state" and node.state is not None:
         return f"nsml_state_{safe_group(node.state)}", node.state
-    if kind == "rank" and node.rank is not None:
+    if kind == "rank" and node.rank is not None and node.holds_rank:
         return f"nsml_rank_{node.rank}", node.rank
     if kind == READY and node.ready:
         return READY, READY
     return None
+
+
+def _is_held_by_another(group: str, node: Node, known: Known) -> bool:
+    """Return whether a group of a rank has another node of the same run from another source."""
+    return known.ranks.get((group, node.run.project_id, node.run.name), node.id) != node.id
 
 
 def _fingerprint(value: Hashable) -> str:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import IN_PROGRESS, Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, shortened, text
 
 _DELETED = ("DELETING", "DELETED")
@@ -34,10 +35,11 @@ class Project:
     is_deleted: bool = False
 
 
-def find_runs(selection: Selection, read: Read) -> list[Run]:
+def find_runs(selection: Selection, read: Read, no_run: Callable[[str], object]) -> list[Run]:
     """Return the runs that are meant, with as few requests as that takes.
 
     :param read: reads whole lists of the API
+    :param no_run: given the available runs in words, where none is meant
     :raises SelectionError: a project or run does not exist, or a name means several
     :raises RequestError: a list could not be read
     """
@@ -47,23 +49,27 @@ def find_runs(selection: Selection, read: Read) -> list[Run]:
     if projects is None and selection.project is not None and not _runs_of(selection.project, runs):
         # It has no run yet, or it does not exist, or what looks like an ID is a name.
         projects, _none = _look_up(read, projects=True, runs=False)
-    return choose(selection, projects, runs)
+    return choose(selection, projects, runs, no_run)
 
 
-def explain(selection: Selection, read: Read) -> list[Run]:
+def explain(selection: Selection, read: Read, no_run: Callable[[str], object]) -> list[Run]:
     """Look up everything, after the service did not find what was asked for, and return the runs that are meant.
 
+    :param no_run: given the available runs in words, where none is meant
     :raises SelectionError: what is missing, and what there is
     :raises RequestError: a list could not be read
     """
-    return choose(selection, *_look_up(read, projects=True, runs=True))
+    return choose(selection, *_look_up(read, projects=True, runs=True), no_run)
 
 
-def choose(selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None) -> list[Run]:
+def choose(
+    selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None, no_run: Callable[[str], object]
+) -> list[Run]:
     """Return the runs that are meant, in the order of project and number; none where a keyword fits no run.
 
     :param projects: all that the keys can see; None when they were not looked up
     :param runs: all runs of all projects; None when they were not looked up
+    :param no_run: given the available runs in words, where none is meant
     :raises SelectionError: a project or run does not exist, or a name means several
     """
     project, name = selection.project, None
@@ -82,9 +88,12 @@ def choose(selection: Selection, projects: Sequence[Project] | None, runs: Seque
         for run in mine
         if run.name in selection.names
         or ALL in selection.runs
-        or (ACTIVE in selection.runs and run.status == IN_PROGRESS)
+        or (ACTIVE in selection.runs and phase(run.status) is not Phase.ENDED)
         or (LATEST in selection.runs and run is newest[run.project_id])
     ]
+    if not chosen:
+        known = (f"{readable(run.name)} {_of_run(run, name_project=True)}" for run in reversed(_in_order(mine)))
+        no_run(f"Available runs: {shortened(known) or 'none'}.")
     return _in_order(chosen)
 
 
@@ -137,13 +146,16 @@ def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
 
 
 def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> SelectionError:
-    known = [
-        (run.name, f"{'' if project else f'of {readable(run.project_title)} '}({readable(run.status or 'no status')})")
-        for run in _in_order(runs)
-    ]
+    known = [(run.name, _of_run(run, name_project=not project)) for run in _in_order(runs)]
     where = f" in project {readable(project)}" if project else ""
     hint = "".join(f" Did you mean {word}?" for word in difflib.get_close_matches(name.lower(), sorted(KEYWORDS), n=1))
     return SelectionError(f"There is no run {readable(repr(name))}{where}.{hint} {_listed('The runs are', name, known)}")
+
+
+def _of_run(run: Run, *, name_project: bool) -> str:
+    """Return what stands behind a run's name in a message."""
+    project = f"of {readable(run.project_title)} " if name_project else ""
+    return f"{project}({readable(run.status or 'no status')})"
 
 
 def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:

@@ -2,30 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One row of the API, as a frozen Node, and as the variables of a host."""
+"""The rows of a run as frozen nodes, of which one holds each rank, and a node as the variables of a host."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
-
-RUNNING = "running"
 
 # The documentation names this field in two ways; the example is right (field table against example).
 _MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
+
+# What people write into commands as it is, since it is a number.
+_NUMBERS = ("rank", "exitCode", "sshPort")
 
 # A leading dash would be an option of ssh, and a % one of its tokens.
 _ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
 
 _PLAIN = frozenset({int, bool, type(None)})
+
+# DNS allows no more in one label.
+_LONGEST_LABEL = 63
 
 # Deeper values exhaust the stack of those who copy, mark or print them.
 _DEEPEST = 20
@@ -40,7 +45,10 @@ class Node:
     :param host: the address to connect to
     :param port: the port of its SSH server, 1 to 65535
     :param exit_code: 0 or more once it has exited (example only: -1 while it has not)
-    :param world_size: how many nodes its run has
+    :param created: when it was created, as sent; empty where that is missing
+    :param holds_rank: whether it is the one node of its run that its rank stands for; true where it has no rank
+    :param world_size: how many ranks its run has; a node without a rank counts as one
+    :param is_superseded: whether it has exited, and a node that has not exited lists its address and port
     """
 
     row: Mapping[str, Any]
@@ -51,56 +59,126 @@ class Node:
     host: str | None
     port: int | None
     exit_code: int | None
-    world_size: int
+    created: str
+    holds_rank: bool = True
+    world_size: int = 1
+    is_superseded: bool = False
 
     @property
     def ready(self) -> bool:
         """Whether it is running and can be reached."""
-        return self.state == RUNNING and self.host is not None and self.port is not None
+        return phase(self.state) is Phase.UNDER_WAY and self.host is not None and self.port is not None
+
+    @property
+    def exited(self) -> bool:
+        """Whether it has ended; an exit code counts only where the state is unknown, since an empty one may be sent as 0."""
+        known = phase(self.state)
+        return known is Phase.ENDED or (known is Phase.UNKNOWN and self.exit_code is not None and self.exit_code >= 0)
 
     @property
     def name(self) -> str:
         """What users call it: project, run and rank; its ID takes the place of a rank that is missing."""
         return f"{self.run.project_title}-{self.run.name}-{self.id if self.rank is None else self.rank}"
 
+    @property
+    def host_name(self) -> str:
+        """The name of its host by default: the name of the node, with the ID of one that does not hold its rank."""
+        return self.name if self.holds_rank else f"{self.name}-{self.id}"
+
 
 def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
-    """Return the run's nodes; each row has a node ID."""
-    return [
-        Node(
-            row=row,
-            id=str(text(row["nodeId"])),
-            run=run,
-            rank=_rank(row.get("rank")),
-            state=state_name(text(row.get("state"))),
-            host=_address(row.get("host")),
-            port=_port(row.get("sshPort")),
-            exit_code=integer(row.get("exitCode")),
-            world_size=len(rows),
-        )
-        for row in rows
-    ]
+    """Return the run's nodes by rank, the holder of each rank before the others; each row has a node ID.
+
+    Nodes that share a rank are a restarted node and its predecessors (inferred).
+    """
+    nodes = [_node(row, run) for row in rows]
+    holders = {node.rank: node.id for node in sorted(nodes, key=_claim) if node.rank is not None}
+    world_size = len(holders) + sum(node.rank is None for node in nodes)
+    placed = (
+        replace(node, holds_rank=node.rank is None or holders[node.rank] == node.id, world_size=world_size) for node in nodes
+    )
+    return sorted(placed, key=place_in_run)
+
+
+def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
+    """Return the nodes of all runs of one reading, and find those whose address and port another node has now."""
+    nodes = [node for found in runs for node in nodes_of_run(found.rows, found.run)]
+    in_use = {(node.host, node.port) for node in nodes if node.host and node.port and not node.exited}
+    return [replace(node, is_superseded=True) if node.exited and (node.host, node.port) in in_use else node for node in nodes]
+
+
+def place_in_run(node: Node) -> tuple[float, bool, str]:
+    """Return what sorts the nodes of a run: rank, holder first, node ID; a node without a rank comes last."""
+    return math.inf if node.rank is None else node.rank, not node.holds_rank, node.id
+
+
+def _claim(node: Node) -> tuple[bool, bool, str, str]:
+    """Return how good a node's claim to its rank is; the greatest wins."""
+    return node.ready, not node.exited, node.created, node.id
+
+
+def _node(row: Mapping[str, Any], run: Run) -> Node:
+    return Node(
+        row=row,
+        id=str(text(row["nodeId"])),
+        run=run,
+        rank=_rank(row.get("rank")),
+        state=state_name(text(row.get("state"))),
+        host=_address(row.get("host")),
+        port=_port(row.get("sshPort")),
+        exit_code=integer(row.get("exitCode")),
+        created=text(row.get("createTime")) or "",
+    )
 
 
 def variables(node: Node, prefix: str) -> dict[str, Any]:
-    """Return the host variables of a node: every field of its row as sent, three of our own, and how to connect.
+    """Return the host variables of a node: every field of its row, some of our own, and how to connect.
 
-    A field that the API adds later comes along, but never as a variable that Ansible itself reads.
+    Fields are as sent, but for those that are numbers, which are integers or None. A field that the API adds later comes along,
+    but never as a variable that Ansible itself reads.
     """
     names = _variable_names(prefix, tuple(node.row))
     fields = {name: _printable(value) for name, value in zip(names, node.row.values()) if name}
-    own = {"name": _printable(node.name), "world_size": node.world_size, "ready": node.ready}
+    own = {
+        "name": _printable(node.name),
+        "world_size": node.world_size,
+        "holds_rank": node.holds_rank,
+        "ready": node.ready,
+        **_numbers(node.row),
+    }
     fields.update(zip(_variable_names(prefix, tuple(own)), own.values()))
-    if node.host is not None:
-        fields["ansible_host"] = node.host
-    if node.port is not None:
-        fields["ansible_port"] = node.port
+    if node.host is None or node.port is None or node.is_superseded:
+        fields["ansible_host"] = _unreachable(node.host_name)
+    else:
+        fields |= {"ansible_host": node.host, "ansible_port": node.port}
     return fields
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that are numbers, and under a name of its own what was sent in place of one."""
+    fields: dict[str, Any] = {}
+    for key in _NUMBERS:
+        sent = row.get(key)
+        fields[key] = integer(sent)
+        if fields[key] is None and sent not in (None, ""):
+            fields[f"{key}Raw"] = _printable(sent)
+    sent = row.get(_SPELLED, row.get(_MISSPELLED))
+    fields[_SPELLED] = ports = [integer(item) for item in sent] if isinstance(sent, list) else None
+    if sent not in (None, "") and (ports is None or None in ports):
+        fields[f"{_SPELLED}Raw"] = _printable(sent)
+    return fields
+
+
+def _unreachable(name: str) -> str:
+    """Return an address that no resolver finds, not even with a search domain; without one, Ansible asks for the host's name."""
+    label = re.sub(r"[^A-Za-z0-9-]", "-", name).strip("-")[:_LONGEST_LABEL] or "node"
+    return f"{label}.not-ready.invalid."
 
 
 def prefix_of(variables: Mapping[str, Any]) -> str | None:
     """Return the prefix of what :func:`variables` made; None for a host that is no node, though it may have a ``node_id``."""
-    prefixes = (name.removesuffix("world_size") for name in variables if name.endswith("world_size"))
+    names = (str(name) for name in variables)  # Ansible takes those of other sources as YAML has them, numbers too
+    prefixes = (name.removesuffix("world_size") for name in names if name.endswith("world_size"))
     return next(
         (prefix for prefix in prefixes if {f"{prefix}{field}" for field in ("node_id", "name", "ready")} <= variables.keys()),
         None,

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 _MOST_LOOK_UPS = 5
 
 
-def read(api: Client, selection: Selection, deadline: Deadline) -> list[RunRows]:
+def read(
+    api: Client, selection: Selection, deadline: Deadline, *, no_run: Callable[[str], object] = lambda _available: None
+) -> list[RunRows]:
     """Return the runs that are meant, with the rows of their nodes, in the order of project and number.
 
+    :param no_run: given the available runs in words, where none is meant
     :raises SelectionError: a project or run does not exist, or a name means several
     :raises RequestError: a list could not be read, or not be proven complete
     """
@@ -37,12 +40,12 @@ def read(api: Client, selection: Selection, deadline: Deadline) -> list[RunRows]
     def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
         return api.read(endpoints, deadline)
 
-    runs: Sequence[Run] = find_runs(selection, read_lists)
+    runs: Sequence[Run] = find_runs(selection, read_lists, no_run)
     for _attempt in range(_MOST_LOOK_UPS):
         try:
             return _read_nodes(runs, read_lists)
         except NotFoundError as error:
-            runs = _explained(error, selection, runs, read_lists)
+            runs = _explained(error, selection, runs, read_lists, no_run)
     return _read_nodes(runs, read_lists)
 
 
@@ -58,14 +61,16 @@ def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
     return replace(run, project_name=run.project_name or most_common)
 
 
-def _explained(error: NotFoundError, selection: Selection, tried: Sequence[Run], read_lists: Read) -> Sequence[Run]:
+def _explained(
+    error: NotFoundError, selection: Selection, tried: Sequence[Run], read_lists: Read, no_run: Callable[[str], object]
+) -> Sequence[Run]:
     """Return other runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
 
     :raises SelectionError: what is missing, with what there is
     :raises NotFoundError: nothing is missing, or the look-up failed too
     """
     try:
-        meant = explain(selection, read_lists)
+        meant = explain(selection, read_lists, no_run)
     except SelectionError as reason:
         raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
     except RequestError:

@@ -13,10 +13,6 @@ from dataclasses import dataclass
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
-# Example only; the set of states is open.
-IN_PROGRESS = "RUN_STATE_IN_PROGRESS"
-COMPLETED = "RUN_STATE_COMPLETED"
-
 
 @dataclass(frozen=True)
 class Run:
@@ -25,7 +21,7 @@ class Run:
     :param project_id: with the name it identifies the run: whether run names are unique in an account is unknown
     :param name: a number as text, given in order of creation (documented); any other text is survived
     :param project_name: None where it is not known
-    :param status: as sent, ``RUN_STATE_IN_PROGRESS`` for example; None where it was not asked for
+    :param status: as sent, ``RUN_STATE_IN_PROGRESS`` for example (the set of states is open); None where it was not asked for
     """
 
     project_id: str

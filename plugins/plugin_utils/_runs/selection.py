@@ -49,6 +49,10 @@ class Selection:
         """Whether the list of runs must be read to know which are meant."""
         return self.project is None or len(self.names) < len(self.runs)
 
+    def follows_latest(self, run: str) -> bool:
+        """Return whether ``latest`` alone can have chosen a run, so that a newer one takes its place."""
+        return LATEST in self.runs and not {run, ACTIVE, ALL} & set(self.runs)
+
 
 def parse_runs(value: object) -> tuple[str, ...]:
     """Return the runs of the ``run`` option: one or a list, each a text or a whole number; a text may list several with commas.

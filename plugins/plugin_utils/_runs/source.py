@@ -18,10 +18,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,16 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         trace=reporter.trace,
     )
     deadline: Deadline  # of the reading under way, with the look-ups that follow it
+    available = ""
 
     def read_once() -> list[RunRows]:
         nonlocal deadline
         deadline = Deadline(options.deadline)
-        return _reading.read(api, options.selection, deadline)
+        return _reading.read(api, options.selection, deadline, no_run=remember)
+
+    def remember(runs: str) -> None:
+        nonlocal available
+        available = runs
 
     def status_of(run: Run) -> str | None:
         return api.status(run.project_id, run.name, deadline)
@@ -81,13 +88,14 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     began = time.monotonic()
     try:
         if options.patience.timeout:
-            runs = _waiting.wait(read_once, status_of, options.patience, tell=reporter.tell)
+            runs = _waiting.wait(read_once, status_of, options.patience, options.selection, tell=reporter.tell)
         else:
             runs = read_once()
     finally:
         transport.close()
     seconds = time.monotonic() - began
     reporter.detail(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+    _report_empty(runs, options.selection, reporter, available)
     return runs
 
 
@@ -105,6 +113,7 @@ def read_cached(
     if not refresh and (snapshot := _snapshot.load(_stored(cache, key), key)) and _is_enough(snapshot, options):
         age = max(0.0, time.time() - snapshot.read_at)
         reporter.detail(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
+        _report_empty(snapshot.runs, options.selection, reporter)
         return snapshot.runs
     runs = read(options, given, reporter)
     cache[key] = _snapshot.dump(Snapshot(runs, time.time()), key)
@@ -120,7 +129,20 @@ def _stored(cache: MutableMapping[str, Any], key: str) -> object:
 
 def _is_enough(snapshot: Snapshot, options: Options) -> bool:
     """Say whether a snapshot has what the user would otherwise wait for."""
-    return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience)
+    return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience, options.selection)
+
+
+def _report_empty(runs: Sequence[RunRows], selection: Selection, reporter: Reporter, available: str = "") -> None:
+    """Report where there is no run, and which runs may have no nodes yet or never.
+
+    :param available: the runs that are not chosen, in words
+    """
+    if not runs:
+        reporter.tell(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {available}".rstrip())
+    idle = [found.run for found in runs if _waiting.is_idle(found, selection)]
+    if idle:
+        named = (f"{readable(run.name)} of {readable(run.project_title)} ({readable(run.status or 'no status')})" for run in idle)
+        reporter.detail(f"runs of unknown status without nodes: {shortened(named)}")
 
 
 def _count(runs: Sequence[RunRows]) -> str:

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting until the nodes of all chosen runs are ready: when it is over, when it is in vain, and what to say meanwhile."""
+"""Waiting until the ranks of all chosen runs are ready: when it is over, when it cannot succeed, and what to report meanwhile."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
@@ -20,11 +20,19 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     WaitError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import COMPLETED, IN_PROGRESS, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
 
 # Faults that do not pass while one waits.
 _LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenied, QuotaError)
+
+# Seconds after which no successor of a node that has exited is expected any more (inferred).
+_SUCCESSION = 15.0
+
+# A rank of a run, or the node ID of a node without one.
+Place = tuple[str, str, "int | str"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Patience:
 
     :param timeout: seconds of waiting, 0 for none
     :param interval: seconds between two readings
-    :param nodes: how many ready nodes each run must have; None means all that it has, and at least one
+    :param nodes: how many ranks of each run must be ready; None means all that it has, and at least one
     """
 
     timeout: int
@@ -45,6 +53,7 @@ def wait(
     read: Callable[[], list[RunRows]],
     status_of: Callable[[Run], str | None],
     patience: Patience,
+    selection: Selection,
     *,
     tell: Callable[[str], object],
     clock: Callable[[], float] = time.monotonic,
@@ -55,14 +64,15 @@ def wait(
     :param read: one whole reading; a fault that may pass does not end the waiting
     :param status_of: asks for the status of a run, where the reading does not know it
     :param tell: told how far it is, whenever that changes
-    :raises WaitError: the time is over, or a node or run has ended and will not become ready
+    :raises WaitError: the time is over, or a rank or run has ended and will not become ready
     :raises RequestError: a fault that does not pass, or one that is still there when the time is over
     """
     end = clock() + patience.timeout
     told = None
-    watch = _Watch(patience.nodes)
+    watch = _Watch(patience, selection)
     while True:
-        over = clock() >= end  # this reading is the last
+        now = clock()
+        over = now >= end  # this reading is the last
         try:
             runs = read()
         except RequestError as error:
@@ -70,14 +80,15 @@ def wait(
                 raise
             progress = f"{error} Still waiting."
         else:
-            unready = watch.look(runs, status_of)
-            if runs and not unready:
+            waited_for = watch.waited_for(runs)
+            unready = watch.update(waited_for, status_of, now)
+            if waited_for and not unready:
                 return runs
             progress = "; ".join(map(str, unready)) or "no run fits yet"
             if over:
                 raise WaitError(
-                    f"Waited {patience.timeout} s (wait_timeout) in vain: {progress}."
-                    " Look at the run in the console, or raise wait_timeout."
+                    f"Timed out after {patience.timeout} s ('wait_timeout'): {progress}."
+                    " Check the run in the NSML console, or increase 'wait_timeout'."
                 )
         if progress != told:
             tell(progress)
@@ -85,66 +96,87 @@ def wait(
         sleep(min(patience.interval, max(0.0, end - clock())))
 
 
-def are_ready(runs: Sequence[RunRows], patience: Patience) -> bool:
-    """Say whether there is nothing to wait for."""
-    return bool(runs) and all(RunState(found, patience.nodes).satisfied for found in runs)
+def are_ready(runs: Sequence[RunRows], patience: Patience, selection: Selection) -> bool:
+    """Return whether there is nothing to wait for."""
+    waited_for = [found for found in runs if not is_idle(found, selection)]
+    return bool(waited_for) and all(RunState(found, patience.nodes).satisfied for found in waited_for)
+
+
+def is_idle(found: RunRows, selection: Selection) -> bool:
+    """Return whether a keyword chose a run that has no nodes, and whose status does not say whether it will have any."""
+    return not found.rows and found.run.name not in selection.names and phase(found.run.status) is Phase.UNKNOWN
 
 
 class _Watch:
     """Remembers the runs that are waited for, from one reading to the next: one that drops out is not forgotten."""
 
-    def __init__(self, wanted: int | None) -> None:
-        self._wanted = wanted
+    def __init__(self, patience: Patience, selection: Selection) -> None:
+        self._wanted = patience.nodes
+        self._selection = selection
         self._seen: set[tuple[str, str]] = set()
         self._unready: dict[tuple[str, str], RunState] = {}
+        self._exited_since: dict[Place, float] = {}
 
-    def look(self, runs: Sequence[RunRows], status_of: Callable[[Run], str | None]) -> list[RunState]:
+    def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
+        """Return the runs that must become ready."""
+        return [found for found in runs if _key(found.run) in self._seen or not is_idle(found, self._selection)]
+
+    def update(self, runs: Sequence[RunRows], status_of: Callable[[Run], str | None], now: float) -> list[RunState]:
         """Return the runs that are not ready yet, those that are missing by now among them.
 
+        :param now: when the reading began, in seconds
         :raises WaitError: one of them will not become ready
         """
-        states = {(found.run.project_id, found.run.name): RunState(found, self._wanted) for found in runs}
-        begun = [found.run for found in runs if (found.run.project_id, found.run.name) not in self._seen]
+        states = {_key(found.run): RunState(found, self._wanted) for found in runs}
+        begun = [found.run for found in runs if _key(found.run) not in self._seen]
         missing = {
-            key: state for key, state in self._unready.items() if key not in states and not state.is_replaced_by_one_of(begun)
+            key: state for key, state in self._unready.items() if key not in states and not self._is_replaced(state.run, begun)
         }
         for state in missing.values():
             state.check_missing(status_of)
         unready = {key: state for key, state in states.items() if not state.satisfied}
+        exited = {place for state in unready.values() for place in state.exited}
+        self._exited_since = {place: self._exited_since.get(place, now) for place in exited}
+        given_up = {place for place, since in self._exited_since.items() if now - since >= _SUCCESSION}
         for state in unready.values():
-            state.check_hope(status_of)
+            state.check_hope(status_of, given_up)
         self._seen |= states.keys()
         self._unready = unready | missing
         return list(self._unready.values())
 
+    def _is_replaced(self, missing: Run, begun: Sequence[Run]) -> bool:
+        """Return whether a newer run of its project takes the place of a run that ``latest`` alone has chosen."""
+        return self._selection.follows_latest(missing.name) and any(
+            run.project_id == missing.project_id and run.number > missing.number for run in begun
+        )
+
 
 class RunState:
-    """How far one run is."""
+    """How far one run is: its ranks, each with the node that holds it."""
 
     def __init__(self, found: RunRows, wanted: int | None) -> None:
-        self._run = found.run
-        self._nodes = nodes_of_run(found.rows, found.run)
+        self.run = found.run
+        self._nodes = [node for node in nodes_of_run(found.rows, found.run) if node.holds_rank]
         self._ready = sum(node.ready for node in self._nodes)
         self._needed = wanted or max(1, len(self._nodes))
         self._is_missing = False
         self.satisfied = self._ready >= self._needed
+        # The holder is one that has not exited, if there is any.
+        self.exited = {_place(node): node for node in self._nodes if node.exited}
 
-    def check_hope(self, status_of: Callable[[Run], str | None]) -> None:
+    def check_hope(self, status_of: Callable[[Run], str | None], given_up: Set[Place]) -> None:
         """Refuse to wait for what has ended.
 
-        :raises WaitError: with the nodes that have exited, or the run that is completed
+        :param given_up: ranks that have exited too long ago to have a successor
+        :raises WaitError: with the ranks that have exited, or the status of the run
         """
-        exited = [node for node in self._nodes if not node.ready and node.exit_code is not None and node.exit_code >= 0]
+        status = self.run.status or status_of(self.run)
+        has_ended = phase(status) is Phase.ENDED
+        exited = [node for place, node in self.exited.items() if has_ended or place in given_up]
         if exited and len(self._nodes) - len(exited) < self._needed:
-            ended = shortened(f"{_which(node)} (exit code {node.exit_code})" for node in exited)
-            raise WaitError(f"{self._title}: will not become ready: {ended} ended. Look at its log in the console.")
-        status = self._run.status or status_of(self._run)
-        if status == COMPLETED:
+            raise self._hopeless(f"{shortened(map(_ending, exited))}. Check its log in the NSML console.")
+        if has_ended:
             raise self._ended(status)
-
-    def is_replaced_by_one_of(self, begun: Sequence[Run]) -> bool:
-        """Say whether a newer run of this project has begun, which takes its place: that is how ``latest`` goes on."""
-        return any(run.project_id == self._run.project_id and run.number > self._run.number for run in begun)
 
     def check_missing(self, status_of: Callable[[Run], str | None]) -> None:
         """Refuse to wait for a run that is no longer among the chosen ones, since it has ended in whatever way.
@@ -152,27 +184,34 @@ class RunState:
         :raises WaitError: with its status
         """
         self._is_missing = True
-        status = status_of(self._run)
-        if status and status != IN_PROGRESS:
+        status = status_of(self.run)
+        if phase(status) is Phase.ENDED:
             raise self._ended(status)
 
-    def _ended(self, status: str) -> WaitError:
-        how = f"is completed ({COMPLETED})" if status == COMPLETED else f"has ended ({readable(status)})"
-        return WaitError(f"{self._title}: will not become ready: the run {how}. Choose another run.")
+    def _ended(self, status: str | None) -> WaitError:
+        return self._hopeless(f"it has ended ({readable(status or '')}). Choose another run.")
+
+    def _hopeless(self, reason: str) -> WaitError:
+        run = f"Run {readable(self.run.name)} of project {readable(self.run.project_title)}"
+        return WaitError(f"{run} cannot become ready: {reason}")
 
     def __str__(self) -> str:
+        title = f"{readable(self.run.project_title)} run {readable(self.run.name)}"
         if self._is_missing:
-            return f"{self._title}: no longer listed"
+            return f"{title}: no longer listed"
         if not self._nodes:
-            return f"{self._title}: no nodes yet"
-        unready = (node for node in self._nodes if not node.ready)
-        waiting = sorted(unready, key=lambda node: (node.rank is None, node.rank or 0, node.id))
-        missing = f", waiting for {shortened(f'{_which(node)} ({_state(node)})' for node in waiting)}" if waiting else ""
-        return f"{self._title}: {self._ready} of {self._needed} nodes ready{missing}"
+            return f"{title}: no nodes yet"
+        unready = [node for node in self._nodes if not node.ready]
+        missing = f", waiting for {shortened(f'{_which(node)} ({_state(node)})' for node in unready)}" if unready else ""
+        return f"{title}: {self._ready} of {self._needed} nodes ready{missing}"
 
-    @property
-    def _title(self) -> str:
-        return f"{readable(self._run.project_title)} run {readable(self._run.name)}"
+
+def _key(run: Run) -> tuple[str, str]:
+    return run.project_id, run.name
+
+
+def _place(node: Node) -> Place:
+    return *_key(node.run), node.id if node.rank is None else node.rank
 
 
 def _which(node: Node) -> str:
@@ -181,3 +220,8 @@ def _which(node: Node) -> str:
 
 def _state(node: Node) -> str:
     return readable(text(node.row.get("state")) or "no state")
+
+
+def _ending(node: Node) -> str:
+    has_code = node.exit_code is not None and node.exit_code >= 0
+    return f"{_which(node)} exited with code {node.exit_code}" if has_code else f"{_which(node)} has ended ({_state(node)})"

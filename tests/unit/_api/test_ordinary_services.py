@@ -10,7 +10,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import assume, given, settings
@@ -26,8 +26,10 @@ from ansible_collections.navercloud.nsml.tests.simulator import Answer, Behaviou
 PROJECT = "abc123ygz0iujnxyz"
 NODES = endpoints.nodes_of(PROJECT, "2", "bert")
 
-BEYOND = st.sampled_from(["empty", "nearest", "not JSON", 400, 403, 404, 406, 500])
-NO_SUCH_PAGE = st.sampled_from(["empty", "nearest", 400, 404, 406])
+Outside = Literal["empty", "nearest", "not JSON"] | int
+
+BEYOND: st.SearchStrategy[Outside] = st.sampled_from(["empty", "nearest", "not JSON", 400, 403, 404, 406, 500])
+NO_SUCH_PAGE: st.SearchStrategy[Outside] = st.sampled_from(["empty", "nearest", 400, 404, 406])
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def ordinary(draw: st.DrawFn) -> Behaviour:
     Where it counts pages from 0 or ignores the size, it has no error of its own (500) for a page beyond its end: no client could
     know such a page from one that cannot be read.
     """
-    first_page = draw(st.sampled_from([0, 1, 1]))
+    first_page: Literal[0, 1] = draw(st.sampled_from([0, 1, 1]))
     how = draw(st.sampled_from(["honoured", "honoured", "capped", "ignored", "refused"]))
     size = draw(st.sampled_from([10, 20, 50, 100]))
     return Behaviour(

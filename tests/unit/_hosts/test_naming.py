@@ -22,7 +22,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming impo
     Known,
     Layout,
     lay_out,
-    meanings,
     safe_group,
     safe_name,
 )
@@ -45,14 +44,150 @@ def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **change
 def laid_out(
     *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
 ) -> Layout:
-    return lay_out(hosts, group_by, Known(dict(known or {}), {}), strict=strict)
+    return lay_out(hosts, group_by, Known(dict(known or {})), strict=strict)
+
+
+def restarted(*changes: Mapping[str, Any], run: Run = BERT, names: str | None = None) -> list[Host]:
+    """Return the hosts of nodes that share rank 0, with the default names or all with one."""
+    listed = [{**row(nodeId=f"n{number}", rank=0), **fields} for number, fields in enumerate(changes)]
+    return [Host(node, names or node.host_name, {}) for node in nodes_of_run(listed, run)]
+
+
+def by_id(layout: Layout) -> dict[str, str]:
+    return {placed.node.id: placed.name for placed in layout.hosts}
+
+
+EXITED = {"state": "NODE_STATE_FAILED", "exitCode": 137}
+PENDING = {"state": "NODE_STATE_PENDING"}
+
+
+@pytest.mark.parametrize("wanted", [None, "rank-0"])
+@pytest.mark.parametrize("strict", [False, True])
+def test_holder_of_a_rank_has_the_name_and_exited_predecessors_have_their_id_added_without_a_warning(
+    wanted: str | None, strict: bool
+) -> None:
+    layout = laid_out(*restarted(EXITED, {}, EXITED, names=wanted), strict=strict)
+
+    name = wanted or "bert-2-0"
+    assert [placed.name for placed in layout.hosts] == [name, f"{name}-n0", f"{name}-n2"]
+    assert layout.groups["nsml_rank_0"] == [name]
+    assert layout.groups["nsml_run_bert_2"] == [name, f"{name}-n0", f"{name}-n2"]
+    assert layout.groups["nsml_state_failed"] == [f"{name}-n0", f"{name}-n2"]
+    assert layout.warnings == []
+
+
+def test_two_of_a_rank_that_have_not_exited_are_a_warning_or_an_error_under_strict() -> None:
+    hosts = restarted(PENDING, {}, EXITED)
+
+    layout = laid_out(*hosts)
+
+    assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-0-n0", "bert-2-0-n2"]
+    assert layout.warnings == ["Several nodes that have not exited share a rank. These do not hold it: bert-2-0 (node n0)."]
+    with pytest.raises(NamingError, match="share a rank"):
+        laid_out(*hosts, strict=True)
+
+
+def test_a_holder_that_is_filtered_out_promotes_no_predecessor() -> None:
+    layout = laid_out(*restarted(EXITED, {})[1:])
+
+    assert [placed.name for placed in layout.hosts] == ["bert-2-0-n0"]
+    assert "nsml_rank_0" not in layout.groups
+
+
+def test_two_runs_share_no_rank() -> None:
+    layout = laid_out(*restarted({}), *restarted({"nodeId": "other"}, run=Run("id0", "3", "bert")))
+
+    assert [placed.name for placed in layout.hosts] == layout.groups["nsml_rank_0"] == ["bert-2-0", "bert-3-0"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["1", "2"]), st.sampled_from([0, 1, None]), st.sampled_from(["RUNNING", "FAILED", "FOO"])),
+        max_size=8,
+    )
+)
+def test_each_group_of_a_rank_has_one_host_a_run_and_no_node_is_lost(listed: list[tuple[str, int | None, str]]) -> None:
+    hosts = []
+    for run in ("1", "2"):
+        rows = [row(nodeId=f"n{number}", rank=rank, state=state) for number, (of, rank, state) in enumerate(listed) if of == run]
+        hosts += [Host(node, node.host_name, {}) for node in nodes_of_run(rows, Run("id0", run, "bert"))]
+
+    layout = laid_out(*hosts)
+
+    assert len(by_id(layout)) == len(listed) == len({placed.name for placed in layout.hosts})
+    run_of = {placed.name: placed.node.run.name for placed in layout.hosts}
+    held = {f"nsml_rank_{rank}": {run for run, other, _state in listed if other == rank} for rank in (0, 1)}
+    for group, members in layout.groups.items():
+        if group.startswith("nsml_rank_"):
+            assert sorted(run_of[name] for name in members) == sorted(held[group])
+
+
+def merged(first: Sequence[Host], second: Sequence[Host], *, strict: bool = False) -> tuple[Layout, Layout]:
+    """Return two sources that are read one after the other."""
+    before = laid_out(*first)
+    known = Known()
+    for placed in before.hosts:
+        fields = {"node_id": placed.node.id, "project_id": placed.node.run.project_id, "run_name": placed.node.run.name}
+        made = {"name": "", "world_size": 1, "ready": True, **fields}
+        groups = [group for group, members in before.groups.items() if placed.name in members]
+        known.add(placed.name, {f"x_{name}": value for name, value in made.items()}, groups)
+    return before, lay_out(second, GROUP_BY, known, strict=strict)
+
+
+def test_a_later_source_that_knows_a_successor_takes_no_name_and_no_rank_from_the_node_that_has_them() -> None:
+    first, second = restarted({}), restarted(EXITED, {})
+
+    _before, after = merged(first, second)
+
+    assert by_id(after) == {"n0": "bert-2-0", "n1": "bert-2-0-n1"}
+    assert "nsml_rank_0" not in after.groups
+    assert after.warnings == ["Host names that are not free for one node alone: 'bert-2-0'. The node ID was added to each."]
+    with pytest.raises(NamingError, match="'bert-2-0'"):
+        merged(first, second, strict=True)
+
+
+def test_a_later_source_that_does_not_know_the_successor_yet_changes_neither_names_nor_ranks() -> None:
+    before, after = merged(restarted(EXITED, {}), restarted({}), strict=True)
+
+    assert before.groups["nsml_rank_0"] == ["bert-2-0"]
+    assert by_id(after) == {"n0": "bert-2-0-n0"}
+    assert "nsml_rank_0" not in after.groups
+    assert after.warnings == []
+
+
+def test_a_node_of_two_sources_is_one_host_whatever_the_later_one_would_name_it() -> None:
+    _before, after = merged(restarted({}), restarted({}, names="other"), strict=True)
+
+    assert by_id(after) == {"n0": "bert-2-0"}
+    assert after.groups["nsml_rank_0"] == ["bert-2-0"]
+
+
+@pytest.mark.parametrize("address", ["ansible_host", "ansible_ssh_host"])
+@pytest.mark.parametrize("wanted", ["bert-2-0", "db"])
+def test_a_host_that_another_source_connects_to_elsewhere_is_not_taken_over(address: str, wanted: str) -> None:
+    known = Known()
+    known.add(wanted, {address: "10.0.0.1", "ansible_user": "me", 8080: "open"}, ["web"])  # type: ignore[dict-item]
+
+    layout = lay_out([host(name=wanted)], GROUP_BY, known, strict=False)
+
+    assert by_id(layout) == {"n0": f"{wanted}-n0"}
+    assert repr(wanted) in layout.warnings[0]
+    with pytest.raises(NamingError, match=wanted):
+        lay_out([host(name=wanted)], GROUP_BY, known, strict=True)
+
+
+def test_a_host_of_another_source_that_only_brings_variables_and_groups_is_joined() -> None:
+    known = Known()
+    known.add("bert-2-0", {"ansible_user": "me", "role": "gpu"}, ["web"])
+
+    assert by_id(lay_out([host()], GROUP_BY, known, strict=True)) == {"n0": "bert-2-0"}
 
 
 def names(*hosts: Host) -> list[str]:
     return [placed.name for placed in laid_out(*hosts).hosts]
 
 
-def test_the_order_is_project_then_run_number_then_rank_then_node_id() -> None:
+def test_the_order_is_project_then_run_number_then_rank_then_holder_then_node_id() -> None:
     expected = [
         host("n9", Run("id1", "1", "a"), rank=0),
         host("n5", Run("id0", "2", "b"), rank=2),
@@ -212,12 +347,16 @@ def test_a_node_keeps_the_name_that_another_source_gave_it_where_others_want_it_
     assert {placed.node.id: placed.name for placed in layout.hosts} == {"n0": "bert-2-0", "n1": "bert-2-0-n1"}
 
 
+IDENTITY = {"nsml_node_id": "other", "nsml_name": "", "nsml_world_size": 1, "nsml_ready": True}
+
+
 @pytest.mark.parametrize(("project_id", "run_name", "is_shared"), [("id0", "2", True), ("id1", "2", False)])
 def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not_shared(
     project_id: str, run_name: str, is_shared: bool
 ) -> None:
     names = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", "nsml_ready"]
-    known = Known({}, meanings(names, project_id, run_name))
+    known = Known()
+    known.add("other", {**IDENTITY, "nsml_project_id": project_id, "nsml_run_name": run_name}, names)
     layout = lay_out([host()], GROUP_BY, known, strict=False)
     assert ("nsml_project_bert" in layout.groups) is is_shared
     assert ("nsml_run_bert_2" in layout.groups) is is_shared
@@ -227,7 +366,7 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
 
 def test_a_group_keeps_the_value_that_another_source_gave_it_where_others_fall_into_it_too() -> None:
     hosts = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
-    groups = lay_out(hosts, ["project"], Known({}, {"nsml_project_a_b": "id1"}), strict=False).groups
+    groups = lay_out(hosts, ["project"], Known(groups={"nsml_project_a_b": "id1"}), strict=False).groups
     assert groups["nsml_project_a_b"] == ["a_b-1-0"]
     assert len(groups) == 3
 

@@ -20,7 +20,7 @@ GROUPS = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", 
 
 def draft() -> Draft:
     nodes = nodes_of_run(rows(2), Run("p1", "2", "bert"))
-    return Draft(lay_out([Host(node, node.name, {"rank": node.rank}) for node in nodes], GROUP_BY, Known({}, {}), strict=True))
+    return Draft(lay_out([Host(node, node.name, {"rank": node.rank}) for node in nodes], GROUP_BY, Known(), strict=True))
 
 
 def test_a_draft_holds_the_layout_in_its_order() -> None:

@@ -58,7 +58,7 @@ def found(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def find(project: str | None, *runs: str, lists: Lists | None = None) -> list[tuple[str, str]]:
-    return found(find_runs(Selection(project, runs), (lists or Lists()).read))
+    return found(find_runs(Selection(project, runs), (lists or Lists()).read, print))
 
 
 # The fewest requests, and what they find.
@@ -103,7 +103,7 @@ def test_the_order_of_the_lists_does_not_change_what_is_found(order: Sequence[Ro
 def test_a_run_knows_its_project_by_the_name_that_the_list_of_projects_gives() -> None:
     lists = Lists(runs=[{"projectId": BERT, "runName": 2}])
     for runs in ("all", "2"):
-        (run,) = find_runs(Selection("bert", (runs,)), lists.read)
+        (run,) = find_runs(Selection("bert", (runs,)), lists.read, print)
         assert run.project_title == "bert"
 
 
@@ -122,9 +122,26 @@ def test_latest_among_names_that_are_no_numbers_does_not_depend_on_the_order() -
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("status", [None, "", "run_state_in_progress", "RUN_STATE_PENDING", 5, ["RUN_STATE_IN_PROGRESS"]])
-def test_only_a_run_in_progress_is_active(status: Any) -> None:
+@pytest.mark.parametrize("status", [None, "", "run_state_in_progress", "RUN_STATE_PENDING", "FOO", 5, ["RUN_STATE_COMPLETED"]])
+def test_a_run_is_active_unless_its_status_is_an_ended_one(status: Any) -> None:
+    assert find(BERT, "active", lists=Lists(runs=[run_row(BERT, "bert", "2", status)])) == [(BERT, "2")]
+
+
+@pytest.mark.parametrize("status", ["RUN_STATE_COMPLETED", "completed", "RUN-STATE-FAILED", "Stopped", "error"])
+def test_a_run_that_has_ended_is_not_active(status: Any) -> None:
     assert find(BERT, "active", lists=Lists(runs=[run_row(BERT, "bert", "2", status)])) == []
+
+
+def test_where_no_run_is_chosen_the_runs_of_the_project_are_described_with_their_states_the_newest_first() -> None:
+    ended = [run_row(BERT, "bert", name, "FAILED") for name in ("2", "10")]
+    for runs, text in (
+        ([*ended, run_row(GPT, "gpt", "3", RUNNING)], "Available runs: 10 of bert (FAILED), 2 of bert (FAILED)."),
+        ([run_row(GPT, "gpt", "3", RUNNING)], "Available runs: none."),
+    ):
+        told: list[str] = []
+        for selected in (find_runs, explain):
+            assert selected(Selection("bert", ("active",)), Lists(runs=runs).read, told.append) == []
+        assert told == [text, text]
 
 
 def test_an_id_wins_over_a_name() -> None:
@@ -225,7 +242,7 @@ def test_many_runs_are_cut_to_the_nearest() -> None:
 def test_explain_reads_both_lists_at_once_and_finds_what_an_id_like_name_means() -> None:
     name = "resnet50imagenet2024"
     lists = Lists([project_row("p1", name)], [run_row("p1", name, "4")])
-    assert found(explain(Selection(name, ("4",)), lists.read)) == [("p1", "4")]
+    assert found(explain(Selection(name, ("4",)), lists.read, print)) == [("p1", "4")]
     assert lists.asked == [[PROJECTS, RUNS]]
 
 

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import reduce
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -21,11 +22,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import 
     Node,
     check_prefix,
     nodes_of_run,
+    nodes_of_runs,
     prefix_of,
     state_name,
     variables,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row, rows
 
 RUN = Run("id0", "2", "bert")
@@ -54,6 +56,15 @@ def of(prefix: str = "nsml_", **changes: Any) -> dict[str, Any]:
     return variables(node(**changes), prefix)
 
 
+# How a node is connected to that cannot be reached.
+UNREACHABLE = {"ansible_host": "bert-2-0.not-ready.invalid."}
+
+
+def connection(made: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables that say how to connect."""
+    return {name: value for name, value in made.items() if name.startswith("ansible_")}
+
+
 def test_the_vendors_example_becomes_one_host_with_all_that_is_documented() -> None:
     assert of() == {
         "ansible_host": "223.130.154.166",
@@ -75,14 +86,17 @@ def test_the_vendors_example_becomes_one_host_with_all_that_is_documented() -> N
         "nsml_update_time": "2024-09-03T01:39:51",
         "nsml_name": "bert-2-0",
         "nsml_world_size": 1,
+        "nsml_holds_rank": True,
         "nsml_ready": True,
     }
     assert node().rank == 0
     assert node().state == "running"
 
 
-def test_the_world_is_all_nodes_of_the_run() -> None:
+def test_world_size_is_the_number_of_ranks_and_a_node_without_a_rank_counts_as_one() -> None:
     assert {found.world_size for found in nodes_of_run(rows(3), RUN)} == {3}
+    listed = [*rows(3), row(nodeId="again", rank=0), row(nodeId="none", rank=None), row(nodeId="odd", rank="x")]
+    assert {found.world_size for found in nodes_of_run(listed, RUN)} == {5}
 
 
 @pytest.mark.parametrize(
@@ -118,6 +132,142 @@ def test_a_node_is_ready_only_when_it_runs_and_can_be_reached(changes: dict[str,
     assert node().ready
     assert not node(**changes).ready
     assert of(**changes)["nsml_ready"] is False
+
+
+RANKED = [
+    {"nodeId": "d", "state": "PENDING", "exitCode": -1, "createTime": "2024-09-03T01:00:00"},
+    {"nodeId": "c", "state": "RUNNING", "exitCode": -1, "createTime": "2024-09-03T02:00:00"},
+    {"nodeId": "b", "state": "FAILED", "exitCode": 137, "createTime": "2024-09-03T03:00:00"},
+    {"nodeId": "a", "state": "FAILED", "exitCode": -1},
+]
+
+
+@pytest.mark.parametrize(
+    ("holder", "other"),
+    [
+        ({"state": "RUNNING", "createTime": "1"}, {"state": "PENDING", "createTime": "2"}),
+        ({"state": "PENDING", "createTime": "1"}, {"state": "FAILED", "createTime": "2"}),
+        ({"state": "FOO", "exitCode": -1, "createTime": "1"}, {"state": "FOO", "exitCode": 0, "createTime": "2"}),
+        ({"createTime": "2024-09-03T01:38:27"}, {"createTime": "2024-09-03T01:38:26"}),
+        ({"createTime": "1"}, {"createTime": None}),
+        ({"createTime": "1"}, {}),
+        ({"createTime": "1"}, {"createTime": ["9"]}),
+        ({"state": "FAILED", "createTime": "2"}, {"state": "COMPLETED", "createTime": "1"}),
+        ({}, {}),
+    ],
+    ids=["ready", "not exited", "exit code", "created", "null time", "no time", "odd time", "newest of the exited", "node ID"],
+)
+def test_holder_of_a_rank_is_ready_or_not_exited_or_newest_or_has_the_greatest_id(
+    holder: dict[str, Any], other: dict[str, Any]
+) -> None:
+    fields = {name: value for name, value in row(rank=3).items() if name != "createTime"}
+    listed = [{**fields, "nodeId": "z", **holder}, {**fields, "nodeId": "a", **other}]
+
+    for order in permutations(listed):
+        nodes = nodes_of_run(order, RUN)
+        assert [(found.id, found.holds_rank) for found in nodes] == [("z", True), ("a", False)]
+        assert [found.host_name for found in nodes] == ["bert-2-3", "bert-2-3-a"]
+        assert [variables(found, "nsml_")["nsml_holds_rank"] for found in nodes] == [True, False]
+
+
+def test_nodes_of_a_run_are_in_the_order_of_rank_holder_and_node_id_whatever_order_they_come_in() -> None:
+    listed = [
+        *(row(rank=0, **changes) for changes in RANKED),
+        row(nodeId="e", rank=1),
+        row(nodeId="f", rank=None),
+        row(nodeId="g", rank="odd"),
+    ]
+    for order in permutations(listed, len(listed)):
+        nodes = nodes_of_run(order, RUN)
+        assert "".join(found.id for found in nodes) == "cabdefg"
+        assert "".join(found.id for found in nodes if found.holds_rank) == "cefg"
+        assert {found.world_size for found in nodes} == {4}
+
+
+LISTED = st.lists(
+    st.builds(
+        lambda rank, state, code, created: row(rank=rank, state=state, exitCode=code, createTime=created),
+        st.sampled_from([0, 1, 2, "1", None, -1, "x"]),
+        st.sampled_from(["RUNNING", "PENDING", "FAILED", "FOO", None]),
+        st.sampled_from([-1, 0, 137, None]),
+        st.sampled_from(["2024-09-03T01:38:26", "2024-09-03T01:38:27", None]),
+    ),
+    max_size=8,
+).map(lambda listed: [{**fields, "nodeId": f"n{number}"} for number, fields in enumerate(listed)])
+
+
+@given(LISTED, st.randoms(use_true_random=False))
+def test_each_rank_has_one_holder_and_no_node_is_lost(listed: list[dict[str, Any]], random: Any) -> None:
+    nodes = nodes_of_run(listed, RUN)
+    shuffled = random.sample(listed, len(listed))
+
+    assert nodes_of_run(shuffled, RUN) == nodes
+    assert {found.id for found in nodes} == {fields["nodeId"] for fields in listed}
+    held = [found.rank for found in nodes if found.holds_rank and found.rank is not None]
+    assert sorted(held) == sorted({found.rank for found in nodes if found.rank is not None})
+    assert all(found.holds_rank for found in nodes if found.rank is None)
+    assert {found.world_size for found in nodes} <= {sum(found.holds_rank for found in nodes)}
+    assert len({found.host_name for found in nodes}) == len(nodes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "exited"),
+    [
+        ({"state": "NODE_STATE_FAILED", "exitCode": -1}, True),
+        ({"state": "COMPLETED", "exitCode": None}, True),
+        ({"state": "NODE_STATE_PENDING", "exitCode": 0}, False),
+        ({"state": "NODE_STATE_RUNNING", "exitCode": 0}, False),
+        ({"state": "NODE_STATE_FOO", "exitCode": -1}, False),
+        ({"state": "NODE_STATE_FOO", "exitCode": 0}, True),
+        ({"state": None, "exitCode": "137"}, True),
+        ({"state": None, "exitCode": None}, False),
+    ],
+)
+def test_node_has_exited_when_its_state_is_ended_or_an_exit_code_says_so_where_the_state_does_not(
+    changes: dict[str, Any], exited: bool
+) -> None:
+    assert node(**changes).exited is exited
+
+
+@pytest.mark.parametrize("state", ["NODE_STATE_RUNNING", "running", "ACTIVE", "ready", "Up", "IN_PROGRESS"])
+def test_node_in_any_state_under_way_is_ready(state: str) -> None:
+    assert of(state=state)["nsml_ready"] is True
+
+
+def test_address_of_a_node_that_cannot_be_reached_is_found_by_no_resolver() -> None:
+    assert connection(of(host=None)) == UNREACHABLE
+    assert connection(of(sshPort=0)) == UNREACHABLE
+    assert (of(sshPort=0)["nsml_host"], of(sshPort=0)["nsml_ssh_port"]) == ("223.130.154.166", 0)
+
+
+@pytest.mark.parametrize(
+    ("project", "address"),
+    [
+        ("-oProxyCommand=x", "oProxyCommand-x-2-0.not-ready.invalid."),
+        ("{{ x }} %h", "x-----h-2-0.not-ready.invalid."),
+        ("노드", "2-0.not-ready.invalid."),
+        ("a" * 300, "a" * 63 + ".not-ready.invalid."),
+        ("a.b", "a-b-2-0.not-ready.invalid."),
+    ],
+)
+def test_address_of_a_node_that_cannot_be_reached_is_safe_whatever_its_project_is_named(project: str, address: str) -> None:
+    (found,) = nodes_of_run([row(host=None)], Run("id0", "2", project))
+    assert connection(variables(found, "nsml_")) == {"ansible_host": address}
+
+
+def test_exited_node_is_not_reached_where_a_node_that_has_not_exited_has_its_address_and_port() -> None:
+    def connections(*listed: tuple[str, str, int]) -> dict[str, Any]:
+        runs = [
+            RunRows(Run("id0", str(number), "bert"), [row(nodeId=f"n{number}", state=state, host=host, sshPort=port)])
+            for number, (state, host, port) in enumerate(listed)
+        ]
+        return {found.id: variables(found, "nsml_")["ansible_host"] for found in nodes_of_runs(runs)}
+
+    own = "10.0.0.1"
+    assert connections(("FAILED", own, 1), ("PENDING", own, 1))["n0"] == "bert-0-0.not-ready.invalid."
+    assert connections(("FAILED", own, 1), ("PENDING", own, 1))["n1"] == own
+    assert connections(("FAILED", own, 1), ("RUNNING", own, 2), ("RUNNING", "10.0.0.2", 1))["n0"] == own
+    assert connections(("FAILED", own, 1), ("FAILED", own, 1)) == {"n0": own, "n1": own}
 
 
 @pytest.mark.parametrize("host", ["10.0.0.7", "node-7.example.com", "a_b", "::1", "fe80::1", "7"])
@@ -160,7 +310,7 @@ def test_blanks_around_an_address_do_not_get_in() -> None:
     ],
 )
 def test_a_host_that_is_no_harmless_address_is_not_used(host: Any) -> None:
-    assert "ansible_host" not in of(host=host)
+    assert connection(of(host=host)) == UNREACHABLE
 
 
 @pytest.mark.parametrize(("sent", "port"), [(1, 1), (65535, 65535), ("15001", 15001), (15001.0, 15001)])
@@ -172,7 +322,7 @@ def test_a_port_is_used(sent: Any, port: int) -> None:
 
 @pytest.mark.parametrize("sent", [0, -1, 65536, 10**30, "", "ssh", "22 -oX", 22.5, float("nan"), True, None, [22], {"port": 22}])
 def test_a_port_outside_1_to_65535_is_not_used(sent: Any) -> None:
-    assert "ansible_port" not in of(sshPort=sent)
+    assert connection(of(sshPort=sent)) == UNREACHABLE
 
 
 @pytest.mark.parametrize(("sent", "exit_code"), [(-1, -1), (0, 0), ("137", 137), (None, None), ("killed", None)])
@@ -180,7 +330,58 @@ def test_an_exit_code_is_a_number_or_none(sent: Any, exit_code: int | None) -> N
     assert node(exitCode=sent).exit_code == exit_code
 
 
-@pytest.mark.parametrize("field", [name for name in FIELDS if name != "nodeId"])
+NUMBERS = {"rank": "rank", "exitCode": "exit_code", "sshPort": "ssh_port"}
+NO_NUMBERS = ["1; touch /tmp/x #", "$(id)", "NaN", 1.5, float("nan"), True, 10**400, [1], {"a": 1}]
+
+
+@pytest.mark.parametrize(("field", "variable"), NUMBERS.items())
+@pytest.mark.parametrize("sent", [0, -1, 137, "137", " 7 ", 3.0, *NO_NUMBERS, None, ""])
+def test_a_variable_that_is_a_number_is_an_integer_or_null_and_what_was_sent_instead_has_a_name_of_its_own(
+    field: str, variable: str, sent: Any
+) -> None:
+    made = of(**{field: sent})
+
+    if sent in (None, ""):
+        assert (made[f"nsml_{variable}"], f"nsml_{variable}_raw" in made) == (None, False)
+    elif any(sent is odd for odd in NO_NUMBERS):
+        assert made[f"nsml_{variable}"] is None
+        assert str(made[f"nsml_{variable}_raw"]) == str(sent)
+    else:
+        assert (made[f"nsml_{variable}"], type(made[f"nsml_{variable}"])) == (int(sent), int)
+        assert f"nsml_{variable}_raw" not in made
+
+
+@pytest.mark.parametrize(
+    ("sent", "ports", "raw"),
+    [
+        ([15002, "15003", 15004.0], [15002, 15003, 15004], False),
+        ([], [], False),
+        (None, None, False),
+        ("", None, False),
+        ([15002, "$(id)", None], [15002, None, None], True),
+        ("15002,15003", None, True),
+        ({"a": 15002}, None, True),
+        (15002, None, True),
+    ],
+)
+@pytest.mark.parametrize("spelling", ["tcpPorts", "tcpProts"])
+def test_ports_are_integers_or_null_and_what_was_sent_instead_has_a_name_of_its_own(
+    spelling: str, sent: Any, ports: Any, raw: bool
+) -> None:
+    bare = {key: value for key, value in row().items() if key != "tcpPorts"}
+    made = variables(nodes_of_run([{**bare, spelling: sent}], RUN)[0], "nsml_")
+
+    assert made["nsml_tcp_ports"] == ports
+    assert made.get("nsml_tcp_ports_raw") == (sent if raw else None)
+
+
+@pytest.mark.parametrize("key", ["Rank", "RANK", "ssh_port", "exit-code", "Tcp_Ports"])
+def test_a_field_that_is_spelt_almost_like_a_number_takes_its_place_never(key: str) -> None:
+    hostile = "$(id)"
+    assert hostile not in of(**{key: hostile}).values()
+
+
+@pytest.mark.parametrize("field", [name for name in FIELDS if name not in ("nodeId", "tcpPorts")])
 @pytest.mark.parametrize(
     "value", [None, "", 0, -1, 10**400, 1.5, True, [], {}, [[["x"]]], {"a": {"b": None}}, "노드", "\x00\x1b[2J\n"]
 )
@@ -190,7 +391,8 @@ def test_an_odd_field_is_kept_as_sent_and_costs_nothing_else(field: str, value: 
 
     found = of(**{field: value})
 
-    assert found[f"nsml_{snake}"] == value
+    if field not in NUMBERS:
+        assert found[f"nsml_{snake}"] == value
     derived = {f"nsml_{snake}", "nsml_name", "nsml_ready"}
     assert {name: found[name] for name in expected.keys() - derived} == {
         name: expected[name] for name in expected.keys() - derived
@@ -202,9 +404,15 @@ def test_a_row_with_nothing_but_an_id_is_a_host() -> None:
 
     assert variables(found, "nsml_") == {
         "nsml_node_id": "n0",
+        "nsml_rank": None,
+        "nsml_exit_code": None,
+        "nsml_ssh_port": None,
+        "nsml_tcp_ports": None,
         "nsml_name": "id0-2-n0",
         "nsml_world_size": 1,
+        "nsml_holds_rank": True,
         "nsml_ready": False,
+        "ansible_host": "id0-2-n0.not-ready.invalid.",
     }
 
 
@@ -265,11 +473,11 @@ def test_no_field_becomes_a_variable_that_ansible_itself_reads(prefix: str, fiel
     made = of(prefix, **{field: "evil"})
 
     assert "evil" not in made.values()
-    assert {name for name in made if name.startswith("ansible_")} == {"ansible_host", "ansible_port"}
+    assert connection(made).keys() == {"ansible_host", "ansible_port"}
 
 
 def test_a_field_cannot_replace_what_is_derived() -> None:
-    assert of(name="x", ready="x", worldSize="x") == of()
+    assert of(name="x", ready="x", worldSize="x", holdsRank="x") == of()
 
 
 def test_a_prefix_is_put_before_all_but_how_to_connect() -> None:
@@ -339,6 +547,10 @@ def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
 def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
     with pytest.raises(ConfigurationError, match="hostvars_prefix is "):
         check_prefix(prefix)
+
+
+def test_variables_of_other_sources_whose_names_are_numbers_are_no_trouble() -> None:
+    assert prefix_of({8080: "open", **of()}) == "nsml_"  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("prefix", ["nsml_", "n", "world_size_"])

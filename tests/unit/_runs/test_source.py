@@ -32,7 +32,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Op
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import IN_PROGRESS, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.tests.unit import options
 from ansible_collections.navercloud.nsml.tests.unit.inventory import PROJECT_ID, URL, row, rows, serve, serve_nodes
 
@@ -178,7 +178,7 @@ def test_what_is_not_ready_is_waited_for(told: Told) -> None:
     path = f"/projects/{PROJECT_ID}/runs/2"
     serve_nodes([row(**PENDING)])
     serve_nodes([row()])
-    serve(path, {"status": IN_PROGRESS})
+    serve(path, {"status": "RUN_STATE_IN_PROGRESS"})
     (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), GIVEN, told.reporter)
     assert found.rows == [row()]
     assert [str(call.request.path_url).partition("?")[0] for call in responses.calls] == [
@@ -193,8 +193,39 @@ def test_what_is_not_ready_is_waited_for(told: Told) -> None:
 def test_a_run_that_is_over_is_not_waited_for(told: Told) -> None:
     serve_nodes([row(**PENDING)])
     serve(f"/projects/{PROJECT_ID}/runs/2", {"status": "RUN_STATE_COMPLETED"})
-    with pytest.raises(WaitError, match="is completed"):
+    with pytest.raises(WaitError, match="has ended"):
         _source.read(chosen(wait_timeout=60), GIVEN, told.reporter)
+
+
+def serve_runs(**statuses: str) -> None:
+    listed = [
+        {"runName": name[1:], "projectId": PROJECT_ID, "projectName": "bert", "status": status}
+        for name, status in statuses.items()
+    ]
+    serve("/projects/runs", {"runList": listed})
+
+
+def test_where_no_run_is_chosen_the_runs_of_the_project_are_told_with_their_states(told: Told) -> None:
+    serve_runs(r1="RUN_STATE_COMPLETED", r2="FAILED")
+    cache: dict[str, Any] = {}
+    none = "no run is active, so there are no hosts."
+
+    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, refresh=False) == []
+    assert told.said == [f"{none} Available runs: 2 of bert (FAILED), 1 of bert (RUN_STATE_COMPLETED)."]
+    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, refresh=False) == []
+    assert told.said[1:] == [none]
+
+
+def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for_those_who_want_details(told: Told) -> None:
+    serve_runs(r1="FOO", r2="BAR", r3="RUN_STATE_IN_PROGRESS", r4="FOO")
+    for run in "123":
+        serve_nodes([], run=run)
+    serve_nodes([row()], run="4")
+
+    _source.read(chosen(run=["active", 1]), GIVEN, told.reporter)
+
+    assert [line for line in told.details if "unknown" in line] == ["runs of unknown status without nodes: 2 of bert (BAR)"]
+    assert (told.said, told.warnings) == ([], [])
 
 
 def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(told: Told) -> None:

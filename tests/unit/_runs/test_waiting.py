@@ -14,11 +14,13 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import COMPLETED, IN_PROGRESS, Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
 
 Step = "list[RunRows] | _errors.NsmlError"
 
+IN_PROGRESS, COMPLETED = "RUN_STATE_IN_PROGRESS", "RUN_STATE_COMPLETED"
 PENDING, RUNNING, FAILED = "NODE_STATE_PENDING", "NODE_STATE_RUNNING", "NODE_STATE_FAILED"
 SERVER_FAULT = _errors.ServerError("the nodes", "GET /nodes", "HTTP 503.", "Try again.", status=503)
 
@@ -39,6 +41,7 @@ class Service:
 
     steps: Sequence[Any]
     status: str | None = None
+    chosen: tuple[str, ...] = ("active",)
     now: float = 1000.0
     readings: int = 0
     told: list[str] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Service:
             self.read,
             self.status_of,
             Patience(timeout, 5.0, nodes),
+            Selection("bert", self.chosen),
             tell=self.told.append,
             clock=lambda: self.now,
             sleep=self.sleep,
@@ -123,7 +127,13 @@ def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> N
     service = Service([[run(PENDING)], [run(RUNNING)]])
     times, slept = iter([0.0, 0.0, 7.0, 7.0]), list[float]()
     _waiting.wait(
-        service.read, service.status_of, Patience(6, 5.0, None), tell=print, clock=lambda: next(times), sleep=slept.append
+        service.read,
+        service.status_of,
+        Patience(6, 5.0, None),
+        Selection("bert", ("2",)),
+        tell=print,
+        clock=lambda: next(times),
+        sleep=slept.append,
     )
     assert slept == [0.0]
 
@@ -137,17 +147,19 @@ def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> N
         ([run(RUNNING, PENDING)], None, False),
         ([run(RUNNING, PENDING)], 1, True),
         ([run(RUNNING), run(PENDING, name="3")], None, False),
+        ([run(RUNNING), run(name="3", status="RUN_STATE_FOO")], None, True),
+        ([run(name="3", status="RUN_STATE_FOO")], None, False),
     ],
 )
 def test_what_is_ready_leaves_nothing_to_wait_for(runs: list[RunRows], nodes: int | None, ready: bool) -> None:
-    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes)) is ready
+    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes), Selection("bert", ("active",))) is ready
 
 
 def test_time_over_names_who_is_missing_and_in_what_state() -> None:
     service = Service([[run(RUNNING, PENDING)]])
     with pytest.raises(_errors.WaitError) as caught:
         service.wait(timeout=12)
-    assert "Waited 12 s (wait_timeout)" in str(caught.value)
+    assert str(caught.value).startswith("Timed out after 12 s ('wait_timeout'): ")
     assert "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
     assert service.readings == 4  # at 0, 5, 10 and 12 seconds
     assert service.now == 1012.0
@@ -171,13 +183,78 @@ def test_nothing_chosen_until_the_end_is_an_error() -> None:
         Service([[]]).wait(timeout=1)
 
 
-def test_a_node_that_has_exited_is_an_error_at_once() -> None:
-    service = Service([[run(RUNNING, FAILED)]])
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*rank 1 \(exit code 1\) ended"):
+def ranks(*listed: tuple[int, str], status: str | None = IN_PROGRESS, **fields: Any) -> RunRows:
+    """Return a run with nodes of these ranks and states, each created after the one before it."""
+    rows: list[Mapping[str, Any]] = [
+        {**run(state, **fields).rows[0], "nodeId": f"node{number}", "rank": rank, "createTime": f"2024-09-03T01:00:0{number}"}
+        for number, (rank, state) in enumerate(listed)
+    ]
+    return RunRows(Run("p1", "2", "bert", status), rows)
+
+
+def test_a_rank_whose_nodes_have_exited_in_readings_15_seconds_apart_is_an_error_with_the_exit_code_of_the_newest() -> None:
+    service = Service([[ranks((0, RUNNING), (1, FAILED), (1, FAILED))]])
+    service.steps[0][0].rows[2]["exitCode"] = 137
+    with pytest.raises(_errors.WaitError) as caught:
+        service.wait()
+    assert str(caught.value) == (
+        "Run 2 of project bert cannot become ready: rank 1 exited with code 137. Check its log in the NSML console."
+    )
+    assert service.now == 1015.0
+
+
+def test_a_successor_that_is_listed_a_little_later_is_waited_for() -> None:
+    exited, again = ranks((0, FAILED)), ranks((0, FAILED), (0, PENDING))
+    ready = ranks((0, FAILED), (0, RUNNING))
+    service = Service([[exited], [exited], [exited], [again], [exited], [exited], [exited], [again], [ready]])
+    assert service.wait() == [ready]
+
+
+def test_a_predecessor_that_has_exited_ends_no_waiting() -> None:
+    listed = ranks((0, FAILED), (0, RUNNING), (1, RUNNING))
+    service = Service([[listed]])
+    assert service.wait() == [listed]
+    assert service.now == 1000.0
+
+
+def test_as_many_ranks_as_wanted_must_be_ready_and_predecessors_do_not_count() -> None:
+    listed = ranks((0, RUNNING), (0, RUNNING), (1, PENDING))
+    service = Service([[listed], [run(RUNNING, RUNNING)]])
+    assert service.wait(nodes=2) == [run(RUNNING, RUNNING)]
+    assert service.told == ["bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"]
+
+
+@pytest.mark.parametrize("status", [COMPLETED, "FAILED", "run-state-stopped"])
+def test_a_rank_that_has_exited_is_an_error_at_once_when_its_run_has_ended(status: str) -> None:
+    service = Service([[ranks((0, FAILED), (1, RUNNING), status=status)]])
+    with pytest.raises(_errors.WaitError, match="rank 0 exited with code 1"):
         service.wait()
     assert service.now == 1000.0
-    with pytest.raises(_errors.WaitError, match=r": rank 0 \(exit code 0\), rank 1 \(exit code 0\) ended"):
-        Service([[run(FAILED, FAILED, exitCode=0)]]).wait()
+
+
+def test_a_failed_node_without_an_exit_code_is_not_waited_for_to_the_end() -> None:
+    with pytest.raises(_errors.WaitError, match=r"rank 0 has ended \(NODE_STATE_FAILED\)"):
+        Service([[run(FAILED, exitCode=-1)]]).wait()
+
+
+def test_a_pending_node_with_exit_code_0_is_waited_for() -> None:
+    service = Service([*[[run(PENDING, exitCode=0)]] * 5, [run(RUNNING)]])
+    assert service.wait() == [run(RUNNING)]
+
+
+def test_a_run_of_unknown_status_without_nodes_is_waited_for_only_where_it_was_chosen_by_name() -> None:
+    idle = run(name="3", status="RUN_STATE_FOO")
+    for chosen, readings in (("active",), 1), (("3",), 2), (("active", "3"), 2):
+        service = Service([[run(RUNNING), idle], [run(RUNNING), run(RUNNING, name="3")]], chosen=chosen)
+        service.wait()
+        assert service.readings == readings
+
+
+def test_a_run_that_loses_its_nodes_while_it_is_waited_for_is_not_idle() -> None:
+    lost = run(status="RUN_STATE_FOO")
+    service = Service([[run(PENDING), run(RUNNING, name="3")], [lost, run(RUNNING, name="3")], [run(RUNNING)]])
+    assert service.wait() == [run(RUNNING)]
+    assert service.told[1] == "bert run 2: no nodes yet"
 
 
 def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
@@ -186,13 +263,13 @@ def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready
 
 
 def test_a_completed_run_is_an_error_at_once() -> None:
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+    with pytest.raises(_errors.WaitError, match=r"Run 2 of project bert cannot become ready: it has ended .RUN_STATE_COMPLETED."):
         Service([[run(PENDING, status=COMPLETED)]]).wait()
 
 
 def test_the_status_of_a_run_that_was_not_looked_up_is_asked_for() -> None:
     service = Service([[run(PENDING, status=None)]], status=COMPLETED)
-    with pytest.raises(_errors.WaitError, match="completed"):
+    with pytest.raises(_errors.WaitError, match="COMPLETED"):
         service.wait()
     assert [asked.name for asked in service.asked] == ["2"]
 
@@ -244,40 +321,42 @@ def test_words_of_the_service_are_shown_without_control_characters() -> None:
 @pytest.mark.parametrize("others", [[], [run(RUNNING, name="1")]], ids=["alone", "with another"])
 def test_an_active_run_that_completes_while_it_is_waited_for_is_an_error_at_once(others: list[RunRows]) -> None:
     service = Service([[*others, run(PENDING)], others], status=COMPLETED)
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+    with pytest.raises(_errors.WaitError, match=r"Run 2 .*COMPLETED"):
         service.wait()
     assert service.readings == 2
     assert [asked.name for asked in service.asked] == ["2"]
 
 
 def test_a_newer_run_that_was_waited_for_too_takes_no_place() -> None:
-    service = Service([[run(PENDING), run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+    steps = [[run(PENDING), run(PENDING, name="3")], [run(RUNNING, name="3")]]
+    service = Service(steps, status=COMPLETED, chosen=("latest",))
+    with pytest.raises(_errors.WaitError, match=r"Run 2 .*COMPLETED"):
         service.wait()
 
 
 @pytest.mark.parametrize(("name", "other"), [("2", "1"), ("x", "y")])
 def test_only_a_newer_run_takes_the_place_of_another(name: str, other: str) -> None:
-    service = Service([[run(PENDING, name=name)], [run(RUNNING, name=other)]], status=COMPLETED)
-    with pytest.raises(_errors.WaitError, match=rf"bert run {name}: .*completed"):
+    service = Service([[run(PENDING, name=name)], [run(RUNNING, name=other)]], status=COMPLETED, chosen=("latest",))
+    with pytest.raises(_errors.WaitError, match=rf"Run {name} .*COMPLETED"):
         service.wait()
 
 
 def test_a_newer_run_that_comes_back_into_sight_has_not_just_begun() -> None:
-    service = Service([[run(PENDING), run(RUNNING, name="3")], [run(PENDING)], [run(RUNNING, name="3")]], status=COMPLETED)
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: .*completed"):
+    steps = [[run(PENDING), run(RUNNING, name="3")], [run(PENDING)], [run(RUNNING, name="3")]]
+    service = Service(steps, status=COMPLETED, chosen=("latest",))
+    with pytest.raises(_errors.WaitError, match=r"Run 2 .*COMPLETED"):
         service.wait()
 
 
 def test_a_run_that_ends_in_a_way_that_nobody_knows_is_an_error_with_its_status() -> None:
     service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status="RUN_STATE_FAILED")
-    with pytest.raises(_errors.WaitError, match=r"bert run 2: will not become ready: the run has ended \(RUN_STATE_FAILED\)"):
+    with pytest.raises(_errors.WaitError, match=r"Run 2 of project bert cannot become ready: it has ended \(RUN_STATE_FAILED\)"):
         service.wait()
 
 
 def test_a_run_whose_status_cannot_be_asked_is_not_forgotten() -> None:
     service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status=None)
-    with pytest.raises(_errors.WaitError, match=r"in vain: bert run 2: no longer listed\."):
+    with pytest.raises(_errors.WaitError, match=r"\('wait_timeout'\): bert run 2: no longer listed\."):
         service.wait(timeout=20)
     assert len(service.asked) > 2
 
@@ -293,7 +372,15 @@ def test_a_run_that_is_out_of_sight_for_a_moment_is_waited_for() -> None:
     assert service.wait() == [run(RUNNING)]
 
 
-def test_a_newer_run_that_appears_is_followed() -> None:
-    service = Service([[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]], status=COMPLETED)
+def test_a_newer_run_that_appears_is_followed_for_latest() -> None:
+    steps = [[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]]
+    service = Service(steps, status=COMPLETED, chosen=("latest",))
     assert service.wait()[0].run.name == "3"
     assert [text.partition(":")[0] for text in service.told] == ["bert run 2", "bert run 3"]
+
+
+@pytest.mark.parametrize("chosen", [("active",), ("all",), ("2",), ("latest", "active"), ("latest", "2")])
+def test_a_chosen_run_that_ends_is_an_error_though_a_newer_one_began(chosen: tuple[str, ...]) -> None:
+    service = Service([[run(PENDING)], [run(RUNNING, name="4")]], status="RUN_STATE_FAILED", chosen=chosen)
+    with pytest.raises(_errors.WaitError, match=r"Run 2 .*\(RUN_STATE_FAILED\)"):
+        service.wait()

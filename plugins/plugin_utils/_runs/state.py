@@ -1,0 +1,44 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the states of runs and nodes mean: their set is open, so each is read by its word, however it is written."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from functools import lru_cache
+
+
+class Phase(Enum):
+    """Where a run or a node is in its life."""
+
+    BEGINNING = auto()
+    UNDER_WAY = auto()
+    ENDED = auto()
+    UNKNOWN = auto()
+
+
+# Example only: NODE_STATE_RUNNING, RUN_STATE_IN_PROGRESS, RUN_STATE_COMPLETED. Inferred from similar services: all others.
+_WORDS = {
+    Phase.ENDED: """
+        complete completed success succeeded done finished fail failed failure error stopped stopping canceled cancelled canceling
+        cancelling killed terminated terminating deleted deleting abort aborted expired exited evicted lost
+    """,
+    Phase.BEGINNING: """
+        pending creating created queued scheduling scheduled waiting starting initializing provisioning pulling preparing
+    """,
+    Phase.UNDER_WAY: "running inprogress active ready up",
+}
+_PHASES = {word: phase for phase, words in _WORDS.items() for word in words.split()}
+
+
+@lru_cache(maxsize=256)
+def phase(state: str | None) -> Phase:
+    """Return the phase that a state of a run or a node names.
+
+    Case, the prefixes ``NODE_STATE_`` and ``RUN_STATE_``, dashes, underscores and blanks do not matter.
+    """
+    word = re.sub(r"[\s_-]", "", state or "").lower()
+    return _PHASES.get(re.sub("^(node|run)state", "", word), Phase.UNKNOWN)
