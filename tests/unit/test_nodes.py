@@ -441,7 +441,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("group_by: [rank, 5]", "group_by"),
         ("compose: [x]", "compose"),
         ("groups: x", "groups"),
-        ("keyed_groups: x", "eyed group"),
+        ("keyed_groups: x", "keyed_groups"),
         ("run: true", "run"),
         ("run: {a: b}", "run"),
         ("run: []", "run"),
