@@ -14,7 +14,8 @@ author:
 description:
   - Reads the nodes of one or more runs of CLOVA NSML, NAVER Cloud's service for training models on GPUs, and makes each a host
     that Ansible can log in to.
-  - Its configuration is a YAML file whose name ends in C(nsml.yml) or C(nsml.yaml).
+  - Its configuration is a YAML file with C(plugin) set to C(navercloud.nsml.nodes). A name that ends in C(nsml.yml) or
+    C(nsml.yaml) is recommended, as in C(bert.nsml.yml).
   - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>) and C(nsml_ready), which holds the nodes that are running and have an address and a port. Characters that are
@@ -243,6 +244,7 @@ from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, evaluated
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
@@ -265,7 +267,6 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 
 NAME = "navercloud.nsml.nodes"
-ENDINGS = ("nsml.yml", "nsml.yaml")
 
 # What the inventory file may give as a template. What comes from the environment is never one.
 TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile", "api_url", "ca_path")
@@ -277,9 +278,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = NAME
 
     def verify_file(self, path: str) -> bool:
-        """Return whether the file is meant for this plugin, by the end of its name."""
-        if not path.endswith(ENDINGS):
-            self.display.vvv(f"{NAME} skips {path}: its name ends neither in {ENDINGS[0]} nor in {ENDINGS[1]}")
+        """Return whether the file is meant for this plugin."""
+        if not is_meant_for(path, NAME):
+            self.display.vvv(f"{NAME} skips {path}: it is not a YAML file with 'plugin: {NAME}'")
             return False
         return bool(super().verify_file(path))
 
