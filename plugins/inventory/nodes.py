@@ -14,7 +14,8 @@ author:
 description:
   - Reads the nodes of one or more runs of CLOVA NSML, NAVER Cloud's service for training models on GPUs, and makes each a host
     that Ansible can log in to.
-  - Its configuration is a YAML file whose name ends in C(nsml.yml) or C(nsml.yaml).
+  - Its configuration is a YAML file with C(plugin) set to C(navercloud.nsml.nodes). A name that ends in C(nsml.yml) or
+    C(nsml.yaml) is recommended, as in C(bert.nsml.yml).
   - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes that are running and have
@@ -249,45 +250,30 @@ keyed_groups:
 """
 
 import os
-import re
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-import yaml
-from ansible import template
-from ansible.errors import AnsibleError, AnsibleParserError
-from ansible.inventory.group import to_safe_group_name
-from ansible.inventory.host import Host
-from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible.utils.path import basedir
-from ansible.utils.vars import combine_vars
+from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming as _layout
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import Draft
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, evaluated
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import (
+    existing_names,
+    parent_groups,
+    populate,
+    source_variables,
+)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
-
-if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
-
-    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
-        """Return variables with values from the API so that these are never templates."""
-        return variables
-
-else:
-    from ansible.utils.unsafe_proxy import wrap_var
-
-    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
-        """Return variables with values from the API so that these are never templates."""
-        return {name: wrap_var(value) for name, value in variables.items()}
-
 
 if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -296,43 +282,20 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 
 NAME = "navercloud.nsml.nodes"
-ENDINGS = ("nsml.yml", "nsml.yaml")
 
 # What the inventory file may give as a template. What comes from the environment is never one.
 TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile", "api_url", "ca_path")
 
-# What an expression of the user may end in, besides Ansible's own errors.
-EXPRESSION_ERRORS = (
-    AnsibleError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    jinja2.TemplateError,
-    re.error,
-    yaml.YAMLError,
-)
-
-# Values that Ansible has no marks on.
-UNMARKED = frozenset({str, int, float, bool, type(None)})
-
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """The door: reads the options, has the rooms behind it do the work, and fills the inventory."""
+    """The inventory plugin. Constructable is what ``ansible-doc`` and Ansible itself know such plugins by."""
 
     NAME = NAME
 
-    @staticmethod
-    def _sanitize_group_name(name: str) -> str:
-        return harmless_group_name(str(name))  # Ansible hands on what YAML took for a number
-
     def verify_file(self, path: str) -> bool:
-        """Say whether the file is meant for this plugin, by the end of its name."""
-        if not path.endswith(ENDINGS):
-            self.display.vvv(f"{NAME} skips {path}: its name ends neither in {ENDINGS[0]} nor in {ENDINGS[1]}")
+        """Return whether the file is meant for this plugin."""
+        if not is_meant_for(path, NAME):
+            self.display.vvv(f"{NAME} skips {path}: it is not a YAML file with 'plugin: {NAME}'")
             return False
         return bool(super().verify_file(path))
 
@@ -344,21 +307,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         super().parse(inventory, loader, path, cache)
         try:
-            draft = self._draft(inventory, self._read_options(path), refresh=not cache)
+            options = self._read_options(path)
+            runs = self._read_runs(options, refresh=not cache)
+            extra_variables = self._vars if self._vars and self.get_option("use_extra_vars") else {}
+            expressions = Expressions(self.templar, options.expressions, extra_variables)
+            hosts = self._hosts(runs, options, expressions)
+            layout = lay_out(hosts, options.group_by, existing_names(inventory), strict=options.strict)
+            plan = InventoryPlan(layout)
+            expressions.construct(plan, source_variables(inventory.current_source))
+            plan.check(inventory.hosts.keys(), parent_groups(inventory))
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
-        fill(inventory, draft)
-
-    def _draft(self, inventory: InventoryData, options: _options.Options, *, refresh: bool) -> Draft:
-        """Return all that the inventory will hold, read, named and checked."""
-        runs = self._read_runs(options, refresh=refresh)
-        hosts = self._hosts(runs, options)
-        layout = _layout.lay_out(hosts, options.group_by, known_nodes(inventory), strict=options.strict)
-        draft = self._constructed(Draft(layout), source_variables(inventory.current_source), options.strict)
-        draft.check(inventory.hosts.keys(), parent_groups(inventory))
         for warning in layout.warnings:
             self.display.warning(warning)
-        return draft
+        populate(inventory, plan)
 
     def _read_options(self, path: str) -> _options.Options:
         try:
@@ -387,12 +349,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return next(filter(None, variables), definition.get("default"))
 
     def _template(self, name: str, value: Any) -> Any:
-        self.templar.available_variables = self._vars or {}
         try:
-            return self.templar.template(value)
-        except EXPRESSION_ERRORS as error:
-            # The words may quote the template, which may hold a key; what Ansible adds to them, the lines around it in the file.
-            words = "" if name in _options.KEYS else f": {readable(str(error)).rstrip('.')}"
+            return evaluated(self.templar, Templar.template, value, self._vars or {})
+        except ExpressionError as error:
+            words = (
+                "" if name in _options.KEYS else f": {readable(str(error)).rstrip('.')}"
+            )  # which may quote the template with a key in it
             raise ConfigurationError(
                 f"{name} is a template that cannot be evaluated{words}. Mend it, or its variables."
             ) from None
@@ -419,191 +381,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             runs = _source.read(options, given, reporter)
         return runs
 
-    def _hosts(self, runs: list[RunRows], options: _options.Options) -> list[_layout.Host]:
-        """Return the nodes that stay, each with its variables and the name that it should bear."""
-        hosts: list[_layout.Host] = []
-        left_out: list[str] = []
-        for node in _node.nodes_of_runs(runs):
-            if options.states and node.state not in options.states:
-                continue
-            variables = untrusted(_node.variables(node, options.hostvars_prefix))
-            if self._is_kept(node, variables, options.filters, left_out):
-                hosts.append(_layout.Host(node, self._name(node, variables, options), variables))
-        if runs and not hosts and not left_out:
-            self._tell_of_states(runs, options)
-        if left_out and options.strict:
-            raise AnsibleParserError(f"filters failed for {left_out[0]}")
-        if left_out:
-            self.display.warning(f"filters left out {len(left_out)} nodes they failed for, first {left_out[0]}")
+    def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
+        """Return the nodes that stay, each with its variables and the name that it should have."""
+        nodes = _node.nodes_of_runs(runs)
+        hosts: list[Host] = []
+        for node in nodes:
+            if not options.states or node.state in options.states:
+                variables = untrusted(_node.variables(node, options.hostvars_prefix))
+                if expressions.keep(node.name, variables):
+                    hosts.append(Host(node, expressions.host_name(node.name, variables) or node.host_name, variables))
+        skipped, first = expressions.skipped()
+        if skipped:
+            self.display.warning(f"filters left out {skipped} nodes they failed for, first {first}")
+        elif not hosts:
+            self._warn_of_states(nodes, options)
         return hosts
 
-    def _tell_of_states(self, runs: list[RunRows], options: _options.Options) -> None:
+    def _warn_of_states(self, nodes: list[_node.Node], options: _options.Options) -> None:
         """Warn where ``states`` keeps no node: the set of states is open, so a misspelt one is no error."""
-        states = {node.state or "none" for found in runs for node in _node.nodes_of_run(found.rows, found.run)}
+        states = {node.state or "none" for node in nodes}
         if options.states and states and not states & options.states:
             wanted, seen = (", ".join(sorted(names)) for names in (options.states, states))
             self.display.warning(readable(f"states keeps no node: it is {wanted}, and the nodes are {seen}"))
-
-    def _is_kept(self, node: _node.Node, variables: dict[str, Any], filters: Sequence[str], left_out: list[str]) -> bool:
-        """Say whether all filters hold; a node for which one cannot be evaluated is noted, and left out."""
-        for expression in filters:
-            try:
-                if not self._holds(expression, variables):
-                    return False
-            except EXPRESSION_ERRORS as error:
-                left_out.append(readable(f"{node.name}: {expression!r}: {error}"))
-                return False
-        return True
-
-    def _holds(self, expression: str, variables: dict[str, Any]) -> bool:
-        """Say whether an expression of the user holds, by the same rule as in the option ``groups``."""
-        self.templar.available_variables = self._known(variables)
-        if hasattr(self.templar, "evaluate_conditional"):  # from 2.19 on
-            return bool(self.templar.evaluate_conditional(expression))
-        return bool(boolean(self.templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
-
-    def _name(self, node: _node.Node, variables: dict[str, Any], options: _options.Options) -> str:
-        """Return the name that a node should bear: the first of ``hostnames`` that is not empty."""
-        for expression in options.hostnames:
-            try:
-                name = self._evaluate(expression, variables)
-            except EXPRESSION_ERRORS as error:
-                if options.strict:
-                    text = readable(f"{node.name}: {expression!r}: {error}")
-                    raise AnsibleParserError(f"hostnames failed for {text}") from None
-                continue
-            if name not in (None, ""):
-                return str(name)
-        return node.host_name
-
-    def _evaluate(self, expression: str, variables: dict[str, Any]) -> Any:
-        """Return the value of an expression of the user; that of a variable's mere name costs no template."""
-        if expression in variables and expression not in (self._vars or ()):  # where extra variables might be wanted instead
-            return variables[expression]
-        return super()._compose(expression, variables)
-
-    def _compose(self, template: str, variables: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Evaluate the key of a keyed group: a number, such as a rank, which Ansible refuses, becomes a text."""
-        self.templar.available_variables = self._known(variables)  # with which Ansible then looks at parent_group
-        key = self._evaluate(template, variables)
-        if key is None:  # up to 2.18 Ansible takes default_value for an empty text alone
-            return ""
-        return str(key) if isinstance(key, (int, float)) else key
-
-    def _known(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return the variables that an expression may name: with ``use_extra_vars``, the extra ones too."""
-        return combine_vars(variables, self._vars) if self._vars and self.get_option("use_extra_vars") else variables
-
-    def _constructed(self, draft: Draft, of_source: dict[str, Any], strict: bool) -> Draft:
-        """Add to the draft what the user constructs from its hosts' variables.
-
-        :param of_source: the variables that each host of this source has
-        :raises AnsibleError: an expression failed, and strict is on
-        """
-        compose, groups, keyed_groups = map(self.get_option, ("compose", "groups", "keyed_groups"))
-        if not (compose or groups or keyed_groups):
-            return draft
-        # From 2.19 on, names from the file bear marks, with which they are slow keys.
-        compose = {str(name): expression for name, expression in (compose or {}).items()}
-        group_names = draft.group_names()
-        target, self.inventory = self.inventory, cast("InventoryData", draft)  # where Ansible's own code for groups adds to
-        try:
-            for host, variables in draft.hosts.items():
-                magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
-                known = {**variables, **of_source, **magic, "group_names": group_names[host]}
-                composed = draft.composed[host] = self._composed(compose, known, host, strict)
-                known.update(composed)
-                self._add_host_to_composed_groups(groups, known, host, strict=strict, fetch_hostvars=False)
-                self._add_host_to_keyed_groups(keyed_groups, known, host, strict=strict, fetch_hostvars=False)
-        except AnsibleError as error:  # it would show the lines around the expression, where a key may stand
-            raise AnsibleParserError(readable(str(error))) from None
-        finally:
-            self.inventory = target
-        return draft
-
-    def _composed(self, compose: dict[str, str], variables: dict[str, Any], host: str, strict: bool) -> dict[str, Any]:
-        """Return the variables that the user composes; one whose expression fails is left out."""
-        composed = {}
-        for name, expression in compose.items():
-            try:
-                # Up to 2.18, Ansible takes a number or a list for what it is; later, for no expression.
-                composed[name] = self._evaluate(expression, variables) if isinstance(expression, str) else expression
-            except EXPRESSION_ERRORS as error:
-                if strict:
-                    raise AnsibleParserError(readable(f"compose failed for {host}: {name}: {expression!r}: {error}")) from None
-        return composed
-
-
-@lru_cache(maxsize=4096)
-def harmless_group_name(name: str) -> str:
-    """Return a name of harmless characters for a group that the user constructs: up to 2.18 Ansible takes it for a template."""
-    return str(to_safe_group_name(name, force=True, silent=True)) or "_"
-
-
-def known_nodes(inventory: InventoryData) -> _layout.Known:
-    """Return what other sources brought."""
-    known = _layout.Known()
-    for name, host in inventory.hosts.items():
-        known.add(name, host.vars, [group.name for group in host.groups])
-    return known
-
-
-def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
-    """Return the names of all groups, each with those of its parents."""
-    return {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
-
-
-def source_variables(source: str | None) -> dict[str, Any]:
-    """Return the variables that Ansible gives each host that a source brings first."""
-    return {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
-
-
-def fill(inventory: InventoryData, draft: Draft) -> None:
-    """Add all that was drafted to the inventory.
-
-    Hosts and groups that are new are put together directly. Ansible's own methods look at the path of the source for each host,
-    copy every value to mark where it comes from (from 2.19 on), and look through all parents and all other children of a group:
-    with many hosts that takes longer than all else here.
-    """
-    fill_hosts(inventory, draft)
-    fill_groups(inventory, draft)
-
-
-def fill_hosts(inventory: InventoryData, draft: Draft) -> None:
-    """Add the hosts with their variables."""
-    hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
-    for name, variables in draft.hosts.items():
-        if name in hosts:
-            hosts[name].vars.update(variables)
-        else:
-            hosts[name] = Host(name)
-            hosts[name].vars = variables | of_source
-        for variable, value in draft.composed.get(name, {}).items():
-            if value.__class__ in UNMARKED:
-                hosts[name].vars[variable] = value
-            else:
-                inventory.set_variable(name, variable, value)
-
-
-def fill_groups(inventory: InventoryData, draft: Draft) -> None:
-    """Add the groups with their members, then put them below their parents."""
-    new = draft.members.keys() - inventory.groups.keys()
-    groups = {name: inventory.groups[inventory.add_group(name)] for name in draft.members}
-    for name, members in draft.members.items():
-        names = groups[name].host_names
-        for host in map(inventory.hosts.__getitem__, members):
-            if name in new:
-                groups[name].hosts.append(host)
-                names.add(host.name)
-                host.groups.append(groups[name])
-            else:
-                groups[name].add_host(host)
-    for child, parents in draft.parents.items():
-        for parent in parents:
-            if parent == _layout.ALL and child in new and child in draft.own:  # whose hosts are all in it
-                groups[parent].child_groups.append(groups[child])
-                groups[child].parent_groups.append(groups[parent])
-                groups[child].depth = groups[parent].depth + 1
-            else:
-                inventory.add_child(parent, child)
-    groups[_layout.ALL].clear_hosts_cache()

@@ -9,6 +9,7 @@
     ├── SelectionError              the project or run that was asked for does not exist, or means several
     ├── WaitError                   what was waited for did not come, or will not come any more
     ├── NamingError                 two nodes or two groups would share one name, and strict is on
+    ├── ExpressionError             an expression of the user cannot be evaluated
     └── RequestError                one exchange with the service failed
         ├── ConnectionFailed        no connection, or it broke before the answer was whole
         │   └── CertificateError    the server's certificate is not trusted
@@ -48,6 +49,10 @@ class WaitError(NsmlError):
 
 class NamingError(NsmlError):
     """Two nodes or two groups would share one name, and ``strict`` is on."""
+
+
+class ExpressionError(NsmlError):
+    """An expression of the user cannot be evaluated."""
 
 
 class RequestError(NsmlError):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import ExpressionOptions, KeyedGroup
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
@@ -47,8 +48,7 @@ class Options:
     deadline: float
     verify: bool | str
     states: frozenset[str]
-    filters: tuple[str, ...]
-    hostnames: tuple[str, ...]
+    expressions: ExpressionOptions
     hostvars_prefix: str
     group_by: tuple[str, ...]
     patience: Patience
@@ -72,8 +72,7 @@ def check(values: Mapping[str, Any]) -> Options:
         deadline=_seconds("deadline", values["deadline"]),
         verify=_verify(values["validate_certs"], values["ca_path"]),
         states=_states(_texts("states", values["states"])),
-        filters=_texts("filters", values["filters"]),
-        hostnames=_texts("hostnames", values["hostnames"]),
+        expressions=_expressions(values),
         hostvars_prefix=values["hostvars_prefix"],
         group_by=_texts("group_by", values["group_by"]),
         patience=Patience(
@@ -131,6 +130,36 @@ def _seconds(name: str, value: float) -> float:
     if value > _MOST:
         raise ConfigurationError(f"{name} is too large. It must be {_MOST:,} or less.")
     return value
+
+
+def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
+    return ExpressionOptions(
+        filters=_texts("filters", values["filters"]),
+        hostnames=_texts("hostnames", values["hostnames"]),
+        compose={str(name): expression for name, expression in (values["compose"] or {}).items()},
+        groups={str(name): expression for name, expression in (values["groups"] or {}).items()},
+        keyed_groups=tuple(_keyed_group(entry, values["leading_separator"]) for entry in values["keyed_groups"] or ()),
+        strict=values["strict"],
+    )
+
+
+def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
+    if not isinstance(entry, Mapping):
+        raise ConfigurationError(f"keyed_groups holds {entry!r}. Each of its items must be a dictionary with a key.")
+    given = {name: value for name, value in entry.items() if value is not None}
+    if "default_value" in given and "trailing_separator" in given:
+        raise ConfigurationError(
+            "keyed_groups has an item with both default_value and trailing_separator. Leave one of them out."
+        )
+    prefix, separator = str(given.get("prefix", "")), str(given.get("separator", "_"))
+    return KeyedGroup(
+        key=given.get("key", ""),
+        lead="" if not prefix and not leading_separator else prefix + separator,
+        separator=separator,
+        parent_group=given.get("parent_group"),
+        default_value=str(given["default_value"]) if "default_value" in given else None,
+        trailing_separator=given.get("trailing_separator") is not False,
+    )
 
 
 def _states(names: Sequence[str]) -> frozenset[str]:

@@ -231,13 +231,6 @@ KEY_FAULTS = [
 
 CHOICE_FAULTS = [
     Fault(
-        "A file of another name",
-        ("could not be verified",),
-        "The name does not end in ``nsml.yml`` or ``nsml.yaml``. Ansible asks the plugin whether a file is meant for it, and the"
-        " plugin tells by the name.",
-        file="bert.yml",
-    ),
-    Fault(
         "A file that names no plugin",
         ("no root 'plugin' key found",),
         "These are Ansible's words. The file begins with ``plugin: navercloud.nsml.nodes``, and with no dash before it.",

@@ -160,13 +160,35 @@ def test_runs_come_in_the_order_of_their_numbers(place: Place) -> None:
     assert listed["nsml_rank_0"]["hosts"] == ["bert-2-0", "bert-10-0"]
 
 
-def test_a_file_of_another_name_is_skipped_and_says_why(place: Place) -> None:
+OTHERS = f"""\
+all:
+  hosts: {{static: {{note: "plugin: navercloud.nsml.nodes", project: {PROJECT_ID}}}}}
+"""
+
+
+@pytest.mark.parametrize("name", ["inventory.yml", "bert.yaml"])
+def test_a_file_of_any_name_is_read_by_its_plugin_line(place: Place, name: str) -> None:
     with Simulator(bert(ranks(1))) as simulator:
         workplace = place(simulator)
-        workplace.write("nodes.yml", MINIMAL)
-        done = workplace.run("ansible-inventory", "-i", "nodes.yml", "--list", "-vvv")
-    assert "its name ends neither in nsml.yml nor in nsml.yaml" in " ".join((done.stdout + done.stderr).split())
-    assert simulator.requests == []
+        workplace.write(name, MINIMAL)
+        workplace.write("hosts.yml", OTHERS)
+        assert list(workplace.listed(name)["_meta"]["hostvars"]) == ["bert-2-0"]
+        assert list(workplace.listed("hosts.yml")["_meta"]["hostvars"]) == ["static"]
+
+
+def test_a_vaulted_file_is_read_if_it_names_the_plugin_and_left_to_others_if_not(place: Place) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        workplace = place(
+            simulator, ANSIBLE_INVENTORY_ENABLED="navercloud.nsml.nodes,yaml,auto", ANSIBLE_VAULT_PASSWORD_FILE="password"
+        )
+        workplace.write("password", "vault password\n")
+        workplace.write("ours.yml", MINIMAL)
+        workplace.write("hosts.yml", OTHERS)
+        workplace.run("ansible-vault", "encrypt", "ours.yml", "hosts.yml")
+        assert list(workplace.listed("ours.yml")["_meta"]["hostvars"]) == ["bert-2-0"]
+        done = workplace.run("ansible-inventory", "-i", "hosts.yml", "--list")
+    assert "static" in done.stdout
+    assert done.stderr == ""
 
 
 def test_the_plugins_page_is_complete(place: Place) -> None:

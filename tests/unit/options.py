@@ -16,7 +16,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Op
 
 KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
 DEFAULTS: dict[str, Any] = {
+    # What Ansible's own documentation fragment for constructed groups adds.
     "strict": False,
+    "compose": {},
+    "groups": {},
+    "keyed_groups": [],
+    "leading_separator": True,
     **{name: option.get("default") for name, option in KNOWN.items()},
 }
 

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -95,35 +97,41 @@ def test_the_vendors_example_is_one_host(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["nsml.yml", "nsml.yaml", "bert.nsml.yml", "bert_nsml.yaml"])
-def test_a_file_is_taken_by_the_end_of_its_name(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["nsml.yml", "nsml.yaml", "bert.nsml.yml", "bert_nsml.yaml", "inventory.yml", "bert.yaml"])
+def test_a_yaml_file_that_names_the_plugin_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
     serve_nodes([row()])
     (tmp_path / name).write_text(SMALLEST)
 
     assert load_sources([str(tmp_path / name)]).names == ["project-2-0"]
 
 
-@pytest.mark.parametrize("name", ["inventory.yml", "nsml.json", "nsml.yml.bak", "NSML.YML", "nsml"])
-def test_other_files_are_skipped_and_vvv_says_why(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    path.write_text(SMALLEST)
-    plugin = nodes.InventoryModule()
+@pytest.mark.parametrize("name", ["nsml.json", "nsml.yml.bak", "NSML.YML", "nsml"])
+def test_a_file_that_is_not_yaml_by_its_name_is_skipped(tmp_path: Path, name: str) -> None:
+    serve_nodes([row()])
+    (tmp_path / name).write_text(SMALLEST)
 
-    assert plugin.verify_file(str(path)) is False
-    # Ansible tries its own plugins only, unless ours is enabled: auto is what reads most such files.
-    assert path.name not in load_sources([str(path)]).names
+    assert "project-2-0" not in load_sources([str(tmp_path / name)]).names
+    assert paths() == []
 
 
 def test_vvv_says_why_a_file_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "inventory.yaml").write_text(SMALLEST)
+    (tmp_path / "hosts.yaml").write_text("all: {hosts: {navercloud.nsml.nodes: {}}}\n")
+    plugin, printed = nodes.InventoryModule(), io.StringIO()
+    vars(plugin.display).update(verbosity=3)
 
-    printed = load_sources([str(tmp_path / "inventory.yaml")], verbosity=3).printed
+    try:
+        with redirect_stdout(printed):
+            assert plugin.verify_file(str(tmp_path / "hosts.yaml")) is False
+    finally:
+        vars(plugin.display).update(verbosity=0)
 
-    assert f"navercloud.nsml.nodes skips {tmp_path}/inventory.yaml: its name ends neither in nsml.yml nor in nsml.yaml" in printed
+    words = f"skips {tmp_path}/hosts.yaml: it is not a YAML file with 'plugin: navercloud.nsml.nodes'"
+    assert words in " ".join(printed.getvalue().split())
 
 
 def test_a_file_that_is_not_there_is_not_taken(tmp_path: Path) -> None:
     assert nodes.InventoryModule().verify_file(str(tmp_path / "nsml.yml")) is False
+    assert nodes.InventoryModule().verify_file(str(tmp_path / "other.yml")) is False
 
 
 @pytest.mark.parametrize("text", ["- plugin: navercloud.nsml.nodes\n", "just a text\n", "plugin: [\n"])
@@ -476,7 +484,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("group_by: [rank, 5]", "group_by"),
         ("compose: [x]", "compose"),
         ("groups: x", "groups"),
-        ("keyed_groups: x", "eyed group"),
+        ("keyed_groups: x", "keyed_groups"),
         ("run: true", "run"),
         ("run: {a: b}", "run"),
         ("run: []", "run"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the inventory will hold, as plain values: drawn up and checked whole before the inventory itself is touched."""
+"""What the inventory will hold, as plain values: made and checked whole before the inventory itself is touched."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming impo
 _ROOT = "all"
 
 
-class Draft:
+class InventoryPlan:
     """Hosts with their variables, groups with their members and their parent groups, all in order.
 
-    It takes additions by the names that Ansible's ``InventoryData`` has for them, so that Ansible's own code for constructed
-    groups can add to it.
+    ``own`` are the groups of the layout; ``composed`` are the variables that the user composes, by host.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -32,21 +31,14 @@ class Draft:
         self.members |= {group: dict.fromkeys(names) for group, names in layout.groups.items()}
         self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout.groups}
 
-    def add_group(self, group: str) -> str:
-        """Add a group, and return its name."""
-        self.members.setdefault(group, {})
-        return group
+    def add_member(self, group: str, host: str) -> None:
+        """Add a host to a group, which is made where it does not exist."""
+        self.members.setdefault(group, {})[host] = None
 
-    def add_host(self, host: str, group: str) -> None:
-        """Add a host to a group."""
-        self.members[group][host] = None
-
-    def add_child(self, group: str, child: str) -> None:
-        """Add a group, or else a host, to a group."""
-        if child in self.members:
-            self.parents.setdefault(child, {})[group] = None
-        else:
-            self.add_host(child, group)
+    def add_parent(self, group: str, parent: str) -> None:
+        """Put a group below another, which is made where it does not exist."""
+        self.members.setdefault(parent, {})
+        self.parents.setdefault(group, {})[parent] = None
 
     def group_names(self) -> dict[str, list[str]]:
         """Return for each host the names of its groups, sorted, as the variable of that name has them."""
@@ -57,11 +49,11 @@ class Draft:
         return names
 
     def check(self, hosts: Set[str], parents: Mapping[str, Iterable[str]]) -> None:
-        """Refuse what Ansible could not hold together with what it holds already.
+        """Refuse what would make the inventory inconsistent with what it holds already.
 
         :param hosts: the names of the hosts of other sources
         :param parents: the names of their groups, each with those of its parent groups
-        :raises NamingError: a host bears the name of a group, or groups would hold each other
+        :raises NamingError: a host has the name of a group, or groups would contain each other
         """
         clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
         if clashes:

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Adds the plan to the inventory: the only module that knows Ansible's objects for hosts and groups.
+
+Hosts and groups that are new are put together directly. Ansible's own methods look at the path of the source for each host, copy
+every value to mark where it comes from (from 2.19 on), and search all parents and all other children of a group: 0.075 s against
+0.008 s here for 1,000 hosts, 0.73 s against 0.11 s for 10,000. This relies on the following internals of ansible-core, and a test
+compares the result with what the public methods make:
+
+- a host has ``vars`` and ``groups``; a new one has ``inventory_file`` and ``inventory_dir``
+- a group has ``hosts``, ``host_names``, ``child_groups``, ``parent_groups`` and ``depth``
+- a host lists each group whose member it is, and the groups above these
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible.inventory.host import Host
+from ansible.utils.path import basedir
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming
+
+if TYPE_CHECKING:
+    from ansible.inventory.data import InventoryData
+
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
+
+# Values that Ansible has no marks on.
+_UNMARKED = frozenset({str, int, float, bool, type(None)})
+
+
+def existing_names(inventory: InventoryData) -> naming.Known:
+    """Return what other sources brought: their hosts, and what their groups stand for."""
+    known = naming.Known()
+    for name, host in inventory.hosts.items():
+        known.add(name, host.vars, [group.name for group in host.groups])
+    return known
+
+
+def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
+    """Return the names of all groups, each with those of its parents."""
+    return {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
+
+
+def source_variables(source: str | None) -> dict[str, Any]:
+    """Return the variables that Ansible gives each host that a source brings first."""
+    return {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
+
+
+def populate(inventory: InventoryData, plan: InventoryPlan) -> None:
+    """Add all that was planned to the inventory."""
+    _add_hosts(inventory, plan)
+    _add_groups(inventory, plan)
+
+
+def _add_hosts(inventory: InventoryData, plan: InventoryPlan) -> None:
+    """Add the hosts with their variables."""
+    hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
+    for name, variables in plan.hosts.items():
+        if name in hosts:
+            hosts[name].vars.update(variables)
+        else:
+            hosts[name] = Host(name)
+            hosts[name].vars = variables | of_source
+        for variable, value in plan.composed.get(name, {}).items():
+            if value.__class__ in _UNMARKED:
+                hosts[name].vars[variable] = value
+            else:
+                inventory.set_variable(name, variable, value)
+
+
+def _add_groups(inventory: InventoryData, plan: InventoryPlan) -> None:
+    """Add the groups with their members, then put them below their parents."""
+    new = plan.members.keys() - inventory.groups.keys()
+    groups = {name: inventory.groups[inventory.add_group(name)] for name in plan.members}
+    for name, members in plan.members.items():
+        names = groups[name].host_names
+        for host in map(inventory.hosts.__getitem__, members):
+            if name in new:
+                groups[name].hosts.append(host)
+                names.add(host.name)
+                host.groups.append(groups[name])
+            else:
+                groups[name].add_host(host)
+    for child, parents in plan.parents.items():
+        for parent in parents:
+            if parent == naming.ALL and child in new and child in plan.own:  # whose hosts are all in it
+                groups[parent].child_groups.append(groups[child])
+                groups[child].parent_groups.append(groups[parent])
+                groups[child].depth = groups[parent].depth + 1
+            else:
+                inventory.add_child(parent, child)
