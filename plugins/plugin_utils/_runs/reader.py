@@ -12,7 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, nodes_of
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, RequestError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    NotFoundError,
+    PermissionDenied,
+    RequestError,
+    ResponseError,
+    SelectionError,
+    ServerError,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Read, explain, find_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
@@ -22,6 +29,9 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
+
+# Faults that may concern one run alone.
+_OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 
 # Runs may go, and others come, while they are read.
 _MOST_LOOK_UPS = 5
@@ -50,7 +60,12 @@ def read(
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
-    lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
+    try:
+        lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
+    except _OF_ONE_RUN as error:
+        if len(runs) > 1:
+            error.note = f"{error.note} To leave this run out, list the others in 'run', or choose another 'project'.".lstrip()
+        raise
     return [RunRows(_with_project_name(run, rows), rows) for run, rows in zip(runs, lists)]
 
 

@@ -19,7 +19,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     NotFoundError,
     PermissionDenied,
     RequestError,
+    ResponseError,
     SelectionError,
+    ServerError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import read
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
@@ -227,6 +229,28 @@ def test_runs_that_go_one_after_the_other_are_looked_up_again() -> None:
 def test_runs_that_go_without_end_are_an_error() -> None:
     with pytest.raises(NotFoundError):
         read_runs(Restless(last=7), BERT, "active")
+
+
+@pytest.mark.parametrize("kind", [PermissionDenied, ServerError, ResponseError])
+def test_an_error_on_one_run_of_many_names_it_and_how_to_leave_it_out(kind: type[RequestError]) -> None:
+    api = bert()
+    where = path("p2", "4")
+    status = {} if kind is ResponseError else {"status": 403}
+    api.lists[where] = kind(nodes_of("p2", "4", "gpt").what, f"GET {where}", "it failed.", "Check it.", **status)
+    with pytest.raises(kind) as error:
+        read_runs(api, None, "all")
+    assert str(error.value) == (
+        f"Cannot read the nodes of run 4 of project gpt: GET {where}: it failed. Check it."
+        " To leave this run out, list the others in 'run', or choose another 'project'."
+    )
+
+
+def test_an_error_on_the_only_run_does_not_say_how_to_leave_it_out() -> None:
+    api = bert()
+    api.lists[path(BERT, "2")] = ServerError("the nodes", "GET /x", "it failed.", "Check it.", status=500)
+    with pytest.raises(ServerError) as error:
+        read_runs(api, BERT, "2")
+    assert "leave" not in str(error.value)
 
 
 def test_other_errors_are_not_explained() -> None:
