@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable_body
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
@@ -84,9 +84,9 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
         body = json.dumps(content, ensure_ascii=False)  # an escape could hide a secret
         error = content["error"]
         parts = [error.get(name) for name in ("errorCode", "message", "details")]
-        return Fault(*("" if part is None else readable(str(part), redact) for part in parts))
+        return Fault(*("" if part is None else readable_body(str(part), redact) for part in parts))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Fault(message=readable(body, redact))
+        return Fault(message=readable_body(body, redact))
 
 
 def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusError], str]:

@@ -16,6 +16,7 @@ compares the result with what the public methods make:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ansible.inventory.host import Host
@@ -36,13 +37,19 @@ _UNMARKED = frozenset({str, int, float, bool, type(None)})
 def existing_names(inventory: InventoryData) -> naming.Known:
     """Return the names of nodes of other sources, whatever prefix their variables have, and what their groups stand for."""
     known = naming.Known({}, {})
-    for name, host in inventory.hosts.items():
-        prefix = prefix_of(host.vars)
+    for name, variables in earlier_variables(inventory, inventory.hosts).items():
+        host, prefix = inventory.hosts[name], prefix_of(variables)
         if prefix is not None:
-            project_id, run_name = (str(host.vars.get(f"{prefix}{field}")) for field in ("project_id", "run_name"))
-            known.names[name] = str(host.vars[f"{prefix}node_id"])
+            project_id, run_name = (str(variables.get(f"{prefix}{field}")) for field in ("project_id", "run_name"))
+            known.names[name] = str(variables[f"{prefix}node_id"])
             known.groups.update(naming.meanings([group.name for group in host.groups], project_id, run_name))
     return known
+
+
+def earlier_variables(inventory: InventoryData, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what earlier sources say of hosts; Ansible lets the name of a variable be a number, which no expression can name."""
+    existing = (inventory.hosts[name] for name in hosts if name in inventory.hosts)
+    return {host.name: {name: value for name, value in host.vars.items() if isinstance(name, str)} for host in existing}
 
 
 def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
