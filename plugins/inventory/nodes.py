@@ -19,7 +19,8 @@ description:
   - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
   - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
     C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes that are running and have
-    an address and a port. Characters that are unsafe in a group's name become C(_)."
+    an address and a port. C(nsml) and C(nsml_ready) exist without hosts too. Characters that are unsafe in a group's name become
+    C(_)."
   - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)). These are
     C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
     C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
@@ -47,6 +48,11 @@ notes:
     with O(compose).
   - Strings from the API are never templates, in no version of ansible-core.
   - An environment variable that is empty counts as one that is not set.
+  - Expressions in O(compose), O(groups) and O(keyed_groups) see the node's variables, then those that an earlier source of the
+    same inventory gives the host.
+  - An expression with a syntax error is an error, whether O(strict) is on or not. One that fails when it is evaluated, for
+    example because a filter plugin is not installed, is an error if O(strict) is on. Otherwise it is skipped, with a warning if
+    it fails on every node.
 options:
   plugin:
     description: The name of this plugin.
@@ -149,7 +155,8 @@ options:
     description:
       - Jinja2 expressions over the host variables, and with O(use_extra_vars) over extra variables too. A node is kept if all of
         them hold.
-      - A node for which one cannot be evaluated is left out with a warning, or is an error if O(strict) is on.
+      - The result must be a boolean. A node for which one cannot be evaluated is left out with a warning, or is an error if
+        O(strict) is on.
     type: list
     elements: str
     default: []
@@ -253,7 +260,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.template import Templar
 
@@ -261,16 +268,17 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, evaluated
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import (
+    earlier_variables,
     existing_names,
     parent_groups,
     populate,
     source_variables,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
@@ -311,31 +319,41 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             runs = self._read_runs(options, refresh=not cache)
             extra_variables = self._vars if self._vars and self.get_option("use_extra_vars") else {}
             expressions = Expressions(self.templar, options.expressions, extra_variables)
-            hosts = self._hosts(runs, options, expressions)
-            layout = lay_out(hosts, options.group_by, existing_names(inventory), strict=options.strict)
-            plan = InventoryPlan(layout)
-            expressions.construct(plan, source_variables(inventory.current_source))
+            with compiled_once(self.templar):
+                hosts = self._hosts(runs, options, expressions)
+                layout = lay_out(hosts, options.group_by, existing_names(inventory), strict=options.strict)
+                plan = InventoryPlan(layout)
+                of_source = source_variables(inventory.current_source)
+                expressions.construct(plan, of_source, earlier_variables(inventory, plan.hosts))
             plan.check(inventory.hosts.keys(), parent_groups(inventory))
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
         for warning in layout.warnings:
             self.display.warning(warning)
+        expressions.report(warning=self.display.warning, verbose=lambda text: self.display.v(f"{NAME}: {text}"))
         populate(inventory, plan)
 
     def _read_options(self, path: str) -> _options.Options:
         try:
-            self._config = self._read_config_data(path)
+            self._read_config_data(path)  # which sets the options
         except AttributeError:  # this is how Ansible stumbles over a list
             raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
-        _options.check_given(self._config, self.option_definitions)
-        self._config.update({name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config})
-        self.set_options(direct=self._config, var_options=self._vars)
+        except AnsibleError as error:  # without the lines around its place in the file, which may hold a key
+            raise AnsibleParserError(str(error)) from None
         return _options.check({name: self._value(name) for name in self.option_definitions})
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """Set the options as Ansible does, once those values are refused that it would quote or cut."""
-        _options.check_types(direct or {}, self.option_definitions)
-        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        """Set the options as Ansible does, once those of the file are checked and their templates are evaluated.
+
+        Ansible reads the file and sets the options in one step; its own checks quote keys, cut fractions and split expressions.
+        """
+        if direct is not None:
+            _options.check_given(direct, self.option_definitions)
+            _options.check_types(direct, self.option_definitions)
+            self._config = _options.whole_expressions(without_origin(direct))
+            self._config |= {name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config}
+            _options.check_types(self._config, self.option_definitions)  # what a template made
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
 
     def _value(self, name: str) -> Any:
         """Return the value of an option; an environment variable that is empty counts as one that is not set.
@@ -384,22 +402,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
         """Return the nodes that stay, each with its variables and the name that it should have."""
         nodes = _node.nodes_of_runs(runs)
-        hosts: list[Host] = []
-        for node in nodes:
-            if not options.states or node.state in options.states:
-                variables = untrusted(_node.variables(node, options.hostvars_prefix))
-                if expressions.keep(node.name, variables):
-                    hosts.append(Host(node, expressions.host_name(node.name, variables) or node.host_name, variables))
-        skipped, first = expressions.skipped()
-        if skipped:
-            self.display.warning(f"filters left out {skipped} nodes they failed for, first {first}")
-        elif not hosts:
+        chosen = [node for node in nodes if not options.states or node.state in options.states]
+        if nodes and not chosen:
             self._warn_of_states(nodes, options)
+        hosts: list[Host] = []
+        for node in chosen:
+            variables = untrusted(_node.variables(node, options.hostvars_prefix))
+            if expressions.keep(node.name, variables):
+                hosts.append(Host(node, expressions.host_name(node.name, variables) or node.host_name, variables))
         return hosts
 
     def _warn_of_states(self, nodes: list[_node.Node], options: _options.Options) -> None:
         """Warn where ``states`` keeps no node: the set of states is open, so a misspelt one is no error."""
-        states = {node.state or "none" for node in nodes}
-        if options.states and states and not states & options.states:
-            wanted, seen = (", ".join(sorted(names)) for names in (options.states, states))
-            self.display.warning(readable(f"states keeps no node: it is {wanted}, and the nodes are {seen}"))
+        wanted, seen = (", ".join(sorted(names)) for names in (options.states, {node.state or "none" for node in nodes}))
+        self.display.warning(readable(f"states keeps no node: it is {wanted}, and the nodes are {seen}"))

@@ -10,14 +10,19 @@ Ansible has read them already from the file and the environment, and has seen to
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import ExpressionOptions, KeyedGroup
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import (
+    ExpressionOptions,
+    KeyedGroup,
+    check_syntax,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
@@ -31,6 +36,12 @@ _NO_TEXT = (bytes, date, dict, list, set, tuple)
 # Python's own clocks and timers take no more seconds than some nine of these.
 _MOST = 10**9
 _MOST_REQUESTS = 1000
+
+# From some later version on, Ansible refuses any other.
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# What Ansible's documentation of the option lists.
+_KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator")
 
 KEYS = ("access_key", "secret_key", "api_key")
 
@@ -93,8 +104,7 @@ def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
     """
     for name, value in given.items():
         if name not in known:
-            nearest = difflib.get_close_matches(str(name), known, n=1)
-            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            hint = _did_you_mean(name, known)
             raise ConfigurationError(
                 f"There is no option {str(name)!r}.{hint} See: ansible-doc -t inventory navercloud.nsml.nodes"
             )
@@ -112,8 +122,22 @@ def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
     for name, value in given.items():
         if name in KEYS and isinstance(value, _NO_TEXT):
             raise ConfigurationError(f"{name} is no text. What YAML takes for a date, a list or the like needs quotes.")
-        if isinstance(value, float) and known.get(name, {}).get("type") in ("int", "integer"):
+        kind = known.get(name, {}).get("type")
+        if isinstance(value, bool) and kind in ("int", "integer", "float"):
+            raise ConfigurationError(f"{name} is {str(value).lower()}. It must be a number.")
+        if isinstance(value, float) and kind in ("int", "integer"):
             raise ConfigurationError(f"{name} is {value}. It must be a whole number.")
+
+
+def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return the file's options with an expression that stands alone in a list of its own: Ansible would split it at commas."""
+    alone = {name: [given[name]] for name in ("filters", "hostnames") if isinstance(given.get(name), str)}
+    return {**given, **alone}
+
+
+def _did_you_mean(name: object, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(str(name), known, n=1)
+    return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
 def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
@@ -133,7 +157,7 @@ def _seconds(name: str, value: float) -> float:
 
 
 def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
-    return ExpressionOptions(
+    options = ExpressionOptions(
         filters=_texts("filters", values["filters"]),
         hostnames=_texts("hostnames", values["hostnames"]),
         compose={str(name): expression for name, expression in (values["compose"] or {}).items()},
@@ -141,19 +165,49 @@ def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
         keyed_groups=tuple(_keyed_group(entry, values["leading_separator"]) for entry in values["keyed_groups"] or ()),
         strict=values["strict"],
     )
+    for name in options.compose:
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"Invalid variable name in 'compose': {name!r}. Use letters, digits and _, and begin with a letter or _."
+            )
+    for name, expression in options.groups.items():
+        if not isinstance(expression, (str, bool)):
+            raise ConfigurationError(f"Invalid value in 'groups' for {name!r}: {expression!r}. It must be an expression.")
+    for option, expressions in {
+        "filters": options.filters,
+        "hostnames": options.hostnames,
+        "compose": options.compose.values(),
+        "groups": options.groups.values(),
+        "keyed_groups": [keyed.key for keyed in options.keyed_groups],
+    }.items():
+        for expression in expressions:
+            if isinstance(expression, str):
+                check_syntax(option, expression)
+    for keyed in options.keyed_groups:
+        if isinstance(keyed.parent_group, str):
+            check_syntax("keyed_groups", keyed.parent_group, is_template=True)
+    return options
 
 
 def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
+    """Return an entry of ``keyed_groups``, whose keys Ansible itself does not check."""
     if not isinstance(entry, Mapping):
-        raise ConfigurationError(f"keyed_groups holds {entry!r}. Each of its items must be a dictionary with a key.")
+        raise ConfigurationError(f"Invalid item in 'keyed_groups': {entry!r}. It must be a dictionary with a 'key'.")
+    for name in entry:
+        if name not in _KEYED_GROUP:
+            raise ConfigurationError(
+                f"Unknown key {str(name)!r} in an item of 'keyed_groups'.{_did_you_mean(name, _KEYED_GROUP)}"
+            )
     given = {name: value for name, value in entry.items() if value is not None}
-    if "default_value" in given and "trailing_separator" in given:
+    if not isinstance(given.get("key"), str):
         raise ConfigurationError(
-            "keyed_groups has an item with both default_value and trailing_separator. Leave one of them out."
+            f"Invalid 'key' in an item of 'keyed_groups': {given.get('key')!r}. It must be an expression, as a string."
         )
+    if "default_value" in given and "trailing_separator" in given:
+        raise ConfigurationError("An item of 'keyed_groups' has both 'default_value' and 'trailing_separator'. Use one of them.")
     prefix, separator = str(given.get("prefix", "")), str(given.get("separator", "_"))
     return KeyedGroup(
-        key=given.get("key", ""),
+        key=given["key"],
         lead="" if not prefix and not leading_separator else prefix + separator,
         separator=separator,
         parent_group=given.get("parent_group"),

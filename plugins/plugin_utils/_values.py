@@ -42,15 +42,24 @@ def shortened(names: Iterable[str]) -> str:
 
 
 def readable(text: str, redact: Callable[[str], str] = str) -> str:
-    """Return a text from outside as one short line: no markup, no control characters, no surplus blanks.
+    """Return a string from outside as one short line: no control characters, no surplus blanks.
 
-    :param redact: takes the secrets out of a text
+    :param redact: takes the secrets out of a string
     """
-    # Before each cut, so that no part of a secret is left, and after entities are resolved, which may hide one.
-    text = re.sub(r"<[^<>]*>", " ", redact(text)[: 20 * _MAX_WORDS])
+    # Before each cut, so that no part of a secret is left, and after what splits one is gone.
+    printable = "".join(char if char.isprintable() else " " for char in redact(text)[: 20 * _MAX_WORDS])
+    line = redact(" ".join(printable.split()))
+    return line if len(line) <= _MAX_WORDS else f"{line[:_MAX_WORDS]}..."
+
+
+def readable_body(body: str, redact: Callable[[str], str] = str) -> str:
+    """Return the body of an answer, or a string in it, as one short line; proxies and gateways send markup and entities.
+
+    :param redact: takes the secrets out of a string
+    """
+    text = re.sub(r"<[^<>]*>", " ", redact(body)[: 20 * _MAX_WORDS])
     if "&" in text:
         from html import unescape  # which has a large table, for a text that is hardly ever met
 
         text = unescape(text)
-    text = redact(" ".join("".join(char if char.isprintable() else " " for char in text).split()))
-    return text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS]}..."
+    return readable(text, redact)

@@ -571,7 +571,7 @@ WARNINGS = [
     ),
     Fault(
         "A filter failed for some nodes",
-        ("filters left out 3 nodes",),
+        ("Skipped 3 nodes because a filter",),
         "A node for which a filter cannot be evaluated is left out. Ansible's own words follow.",
         options=f"{QUICK}filters: [nsml_gpus > 2]\n",
         warns=True,

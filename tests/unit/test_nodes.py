@@ -469,6 +469,9 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
     [
         ("page_size: many", "page_size"),
         ("page_size: 0", "page_size"),
+        ("page_size: true", "page_size is true. It must be a number."),
+        ("timeout: false", "timeout is false. It must be a number."),
+        ("wait_nodes: yes", "wait_nodes is true. It must be a number."),
         ("concurrency: [1]", "concurrency"),
         ("timeout: soon", "timeout"),
         ("timeout: .nan", "timeout"),
@@ -484,7 +487,19 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("group_by: [rank, 5]", "group_by"),
         ("compose: [x]", "compose"),
         ("groups: x", "groups"),
+        ("compose: {a-b: '1'}", "Invalid variable name in 'compose': 'a-b'."),
+        ("compose: {a-b: [1]}", "Invalid variable name in 'compose': 'a-b'."),
+        ("compose: {1: nsml_rank}", "Invalid variable name in 'compose': '1'."),
+        ("groups: {g: [nsml_ready]}", "Invalid value in 'groups' for 'g': ['nsml_ready']."),
         ("keyed_groups: x", "keyed_groups"),
+        ("keyed_groups: [x]", "keyed_groups"),
+        (
+            "keyed_groups: [{key: nsml_rank, prefx: r}]",
+            "Unknown key 'prefx' in an item of 'keyed_groups'. Did you mean 'prefix'?",
+        ),
+        ("keyed_groups: [{prefix: r}]", "Invalid 'key' in an item of 'keyed_groups': None."),
+        ("keyed_groups: [{key: [nsml_rank]}]", "Invalid 'key' in an item of 'keyed_groups': ['nsml_rank']."),
+        ("keyed_groups: [{key: nsml_rank, default_value: x, trailing_separator: false}]", "both 'default_value' and"),
         ("run: true", "run"),
         ("run: {a: b}", "run"),
         ("run: []", "run"),
@@ -564,8 +579,7 @@ def test_a_node_that_a_filter_fails_for_is_left_out_with_a_warning_or_an_error(t
     loaded = load(tmp_path, text)
 
     assert loaded.names == ["project-2-0"]
-    assert "project-2-1" in loaded.printed
-    assert "filters" in loaded.printed
+    assert "Skipped 1 node because a filter could not be evaluated. First: project-2-1: 'nsml_labels.x == 1':" in loaded.printed
     refused(load(tmp_path, text + "strict: true\n"), "filters failed for project-2-1", "nsml_labels")
 
 
@@ -576,7 +590,7 @@ def test_a_warning_cannot_be_made_to_control_the_terminal(tmp_path: Path) -> Non
         printed = load(
             tmp_path, f"{SMALLEST}filters: [nsml_missing.x == 1]\nhostnames: [nsml_missing.x]\nstrict: {strict}\n"
         ).printed
-        assert "filters" in printed
+        assert "filter" in printed
         assert "\x1b" not in printed
 
 
@@ -819,15 +833,190 @@ def test_an_extra_variable_stands_in_for_one_of_the_host_only_when_told_to(tmp_p
     assert load(tmp_path, text, extra_vars=["nsml_state=extra"]).variables("project-2-0")["x"] == value
 
 
-def test_an_expression_that_fails_is_passed_over_unless_strict(tmp_path: Path) -> None:
-    serve_nodes([row()])
-    text = SMALLEST + "compose: {x: missing.y}\ngroups: {g: missing.y}\nkeyed_groups: [{key: missing.y}]\n"
+FAILING = [
+    ("compose: {x: EXPRESSION}", "compose"),
+    ("groups: {g: EXPRESSION}", "groups"),
+    ("keyed_groups: [{key: EXPRESSION}]", "keyed_groups"),
+    ("hostnames: [EXPRESSION]", "hostnames"),
+]
 
-    loaded = load(tmp_path, text)
 
-    assert loaded.names == ["project-2-0"]
+@pytest.mark.parametrize(("text", "option"), FAILING)
+def test_an_expression_that_fails_on_every_node_is_reported_once(tmp_path: Path, text: str, option: str) -> None:
+    serve_nodes(rows(3))
+
+    loaded = load(tmp_path, f"{SMALLEST}{text}\n".replace("EXPRESSION", "root"))
+
+    assert loaded.names == ["project-2-0", "project-2-1", "project-2-2"]
     assert "x" not in loaded.variables("project-2-0")
     assert "g" not in loaded.manager.groups
+    assert loaded.printed.count("[WARNING]") == 1
+    assert f"'{option}' failed for every node. First: project-2-0: " in loaded.printed
+    assert """A literal string needs quotes of its own: "'root'".""" in loaded.printed
+
+
+@pytest.mark.parametrize(("text", "option"), FAILING)
+def test_an_expression_that_fails_on_some_nodes_is_a_line_at_v(tmp_path: Path, text: str, option: str) -> None:
+    serve_nodes([row(nodeId="a", labels={"x": "a"}), row(nodeId="b", rank=1)])
+    text = f"{SMALLEST}{text}\n".replace("EXPRESSION", "\"'a' == nsml_labels.x\"")
+
+    assert load(tmp_path, text).printed == ""
+    assert f"'{option}' failed for 1 of 2 nodes. First: project-2-1: " in load(tmp_path, text, verbosity=1).printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "compose: {x: 'nsml_rank +'}",
+        "groups: {g: '{{ nsml_ready }}'}",
+        "keyed_groups: [{key: 'nsml_rank)'}]",
+        "keyed_groups: [{key: nsml_rank, parent_group: '{{ nsml_rank'}]",
+        "filters: [nsml_rank ==]",
+        "hostnames: [nsml_name nsml_rank]",
+    ],
+)
+@pytest.mark.parametrize("strict", ["", "strict: true\n"])
+def test_an_expression_with_a_syntax_error_is_an_error_before_anything_is_read(tmp_path: Path, text: str, strict: str) -> None:
+    refused(load(tmp_path, f"{SMALLEST}{strict}{text}\n"), f"Syntax error in '{text.partition(':')[0]}'")
+    assert paths() == []
+
+
+@pytest.mark.parametrize("text", ["compose: {x: nsml_rank | no_such}", "filters: [nsml_rank is no_such]"])
+def test_a_filter_that_is_not_installed_costs_no_more_than_its_expression(tmp_path: Path, text: str) -> None:
+    serve_nodes(rows(1))
+
+    loaded = load(tmp_path, f"{SMALLEST}{text}\n")
+
+    assert "Syntax error in '" not in loaded.printed
+    assert "no_such" in loaded.printed
+    assert "nsml" in loaded.manager.groups
+
+
+@pytest.mark.parametrize("option", ["filters: nsml_rank in [0, 1]", "hostnames: \"'%s,%s' | format(nsml_rank, 'x')\""])
+def test_an_expression_that_stands_alone_is_not_split_at_its_commas(tmp_path: Path, option: str) -> None:
+    serve_nodes(rows(3))
+
+    names = load(tmp_path, f"{SMALLEST}{option}\n").names
+
+    assert names == (["project-2-0", "project-2-1"] if "filters" in option else ["0_x", "1_x", "2_x"])
+
+
+@pytest.mark.parametrize("expression", ["nsml_name", "nsml_rank", "nsml_tcp_ports"])
+def test_a_condition_that_is_not_a_boolean_is_reported_on_every_core(tmp_path: Path, expression: str) -> None:
+    serve_nodes(rows(2))
+
+    filtered = load(tmp_path, f"{SMALLEST}filters: [{expression}]\n")
+    grouped = load(tmp_path, f"{SMALLEST}groups: {{g: {expression}}}\n")
+
+    assert filtered.names == []
+    assert "Skipped 2 nodes because a filter could not be evaluated." in filtered.printed
+    assert "boolean" in filtered.printed
+    assert len(grouped.names) == 2
+    assert "g" not in grouped.manager.groups
+    assert "'groups' failed for every node." in grouped.printed
+    refused(load(tmp_path, f"{SMALLEST}strict: true\ngroups: {{g: {expression}}}\n"), "boolean")
+
+
+@pytest.mark.parametrize("nodes", [[], [row(state="NODE_STATE_PENDING", host=None)]])
+def test_the_groups_that_plays_name_exist_without_hosts_too(tmp_path: Path, nodes: list[dict[str, Any]]) -> None:
+    serve_nodes(nodes)
+
+    loaded = load(tmp_path, SMALLEST)
+
+    assert loaded.members("nsml_ready") == []
+    assert len(loaded.members("nsml")) == len(nodes)
+    assert [group.name for group in loaded.manager.groups["nsml_ready"].parent_groups] == ["nsml"]
+
+
+EARLIER = """
+project-2-0 role=gpu nsml_rank=7 double='{{ role }}{{ role }}'
+project-2-1 role=cpu
+"""
+
+
+def test_expressions_see_what_an_earlier_source_says_of_the_host(tmp_path: Path) -> None:
+    serve_nodes(rows(3))
+    text = "compose: {mine: role, twice: double}\ngroups: {gpus: role == 'gpu', first: nsml_rank == 0}\n"
+    text += "keyed_groups: [{key: role}]\n"
+
+    loaded = load(tmp_path, SMALLEST + text, before=EARLIER)
+
+    assert loaded.members("gpus") == loaded.members("_gpu") == loaded.members("first") == ["project-2-0"]
+    assert loaded.members("_cpu") == ["project-2-1"]
+    assert loaded.variables("project-2-0")["mine"] == "gpu"
+    assert loaded.variables("project-2-0")["twice"] == "gpugpu"
+    assert loaded.variables("project-2-0")["nsml_rank"] == 0
+
+
+def test_a_variable_of_another_source_may_have_a_number_as_its_name(tmp_path: Path) -> None:
+    serve_nodes(rows(1))
+    hosts = {"old": {8080: "open"}, "project-2-0": {8080: "open", 1.5: "x", True: "y"}}
+    (tmp_path / "a.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": {9090: "open"}}}))
+    (tmp_path / "b.nsml.yml").write_text(
+        SMALLEST + "compose: {x: nsml_rank + 1}\ngroups: {g: nsml_ready}\nuse_extra_vars: true\n"
+    )
+
+    loaded = load_sources([str(tmp_path / "a.yml"), str(tmp_path / "b.nsml.yml")], extra_vars=["{7070: open}"])
+
+    assert loaded.members("g") == ["project-2-0"]
+    assert str(loaded.variables("project-2-0")["x"]) == "1"
+    assert {8080: "open"}.items() <= dict(loaded.variables("project-2-0")).items()
+
+
+def test_names_of_hosts_and_groups_are_plain_strings(tmp_path: Path) -> None:
+    serve_nodes([row(kind="prod")])
+    text = (
+        "hostnames: [nsml_kind]\ngroups: {g: nsml_ready}\n"
+        "keyed_groups: [{key: nsml_kind, prefix: k, parent_group: '{{ nsml_kind }}_top'}, {key: '[nsml_kind]', separator: ''}]\n"
+    )
+    text = text.replace("separator: ''", "prefix: l")
+
+    loaded = load(tmp_path, SMALLEST + text)
+
+    assert loaded.members("k_prod") == loaded.members("l_prod") == loaded.members("prod_top") == loaded.members("g") == ["prod"]
+    groups = loaded.manager.groups
+    assert {type(name) for name in [*loaded.names, *groups, *(group.name for group in groups.values())]} == {str}
+
+
+PLAIN_KEYS = ["secret_key: KEYTEXTsecret000", "access_key: KEYTEXTaccess000", "api_key: KEYTEXTapi000000"]
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "filters: ['{{ nsml_ready }}']",
+        "filters: [nsml_missing.x]",
+        "filters: [nsml_rank]",
+        "groups: {g: '{{ nsml_ready }}'}",
+        "groups: {g: nsml_rank}",
+        "groups: {g: 5}",
+        "compose: {x: nsml_rank | no_such}",
+        "compose: {a-b: '1'}",
+        "hostnames: [nsml_missing]",
+        "keyed_groups: [{key: nsml_missing, parent_group: '{{ x'}]",
+        "keyed_groups: [{key: nsml_state, parent_group: '{{ nsml_missing }}'}]",
+        "keyed_groups: [{key: nsml_state, prefx: x}]",
+        "page_size: many",
+        "timeout: [1]",
+        "validate_certs: perhaps",
+        "wait_nodes: {a: 1}",
+        "run: ['{{ nowhere }}']",
+        "api_url: '{{ 1 | no_such }}'",
+        "no_such_option: 1",
+        "profile: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162",
+        "page_size: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162",
+    ],
+)
+@pytest.mark.parametrize("strict", ["false", "true"])
+def test_no_mistake_shows_the_keys_on_the_lines_around_it(tmp_path: Path, mistake: str, strict: str) -> None:
+    serve_nodes([row()])
+    others = [line for line in SMALLEST.splitlines() if not line.startswith(f"{mistake.partition(':')[0]}:")]
+    text = "\n".join([*others, f"strict: {strict}", *PLAIN_KEYS, mistake, *(f"# {key}" for key in PLAIN_KEYS), ""])
+
+    loaded = load(tmp_path, text, verbosity=5)
+
+    assert "WARNING" in loaded.printed
+    assert "KEYTEXT" not in loaded.printed
 
 
 # Whole or not at all

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, shortened, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, readable_body, shortened, text
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -94,7 +95,7 @@ def test_ten_names_are_listed_and_the_others_counted(count: int, line: str) -> N
     [
         ("a\x00b\x1b[31mc\r\nd\u202ee\x9bf", "a b [31mc d e f"),
         ("  a \n\t b  ", "a b"),
-        ("<p class='x'>a</p>&amp;<br>b", "a & b"),
+        ("nsml_rank < 1 and 2 > nsml_port &amp; <b>", "nsml_rank < 1 and 2 > nsml_port &amp; <b>"),
         ("\ud800", ""),
         ("한글", "한글"),
         ("x" * 301, "x" * 300 + "..."),
@@ -105,7 +106,12 @@ def test_text_from_outside_becomes_one_short_harmless_line(text: str, line: str)
     assert readable(text) == line
 
 
+def test_a_body_loses_its_markup_and_resolves_its_entities() -> None:
+    assert readable_body("<p class='x'>a</p>&amp;<br>b\x00\n") == "a & b"
+
+
+@pytest.mark.parametrize("function", [readable, readable_body])
 @pytest.mark.parametrize("shift", [0, 280, 299, 5997])
-def test_no_cut_leaves_part_of_a_secret(shift: int) -> None:
+def test_no_cut_leaves_part_of_a_secret(shift: int, function: Callable[[str, Callable[[str], str]], str]) -> None:
     tags = "<i>" * (shift // 3) if shift > 300 else "x" * shift
-    assert "sec" not in readable(tags + "secret-word", lambda text: text.replace("secret-word", "***"))
+    assert "sec" not in function(tags + "secret-word", lambda text: text.replace("secret-word", "***"))

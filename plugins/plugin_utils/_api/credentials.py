@@ -103,9 +103,7 @@ def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CON
     :param warn: told about a file that others can read
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
-    access_key, secret_key = given.access_key, given.secret_key
-    if not access_key or not secret_key:
-        access_key, secret_key = _pair(given, _home_path(configure), warn)
+    access_key, secret_key = _pair(given, _home_path(configure), warn)
     keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
         _check(name, value, configure)
@@ -117,7 +115,7 @@ def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure
 
     :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
     """
-    access_key = given.access_key or _read_profile(_home_path(configure), given.profile, warn).get("ncloud_access_key_id")
+    access_key, _secret_key = _pair(given, _home_path(configure), warn)
     _check("access_key", access_key, configure)
     return str(access_key)
 
@@ -128,6 +126,8 @@ def _home_path(path: str) -> Path:
 
 def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None]:
     """Complete the pair from the file; a half that was given is never joined with the other half of another pair."""
+    if given.access_key and given.secret_key:
+        return given.access_key, given.secret_key
     stored = _read_profile(path, given.profile, warn)
     if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
         return given.access_key, given.secret_key

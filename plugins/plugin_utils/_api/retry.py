@@ -29,7 +29,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable_body
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
@@ -127,7 +127,7 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
                 return _fault(parts, redact)
     except (ValueError, RecursionError):
         pass
-    return Fault(message=readable(body, redact))
+    return Fault(message=readable_body(body, redact))
 
 
 def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
@@ -162,7 +162,7 @@ def _envelopes(value: Any, depth: int = _MAX_ENVELOPES, is_error: bool = False) 
 
 def _fault(parts: Mapping[str, Any], redact: Callable[[str], str]) -> Fault:
     found = [_first(parts, names) for names in (_CODES, _MESSAGES, _DETAILS)]
-    code, message, details = ("" if part is None else readable(str(part), redact) for part in found)
+    code, message, details = ("" if part is None else readable_body(str(part), redact) for part in found)
     return Fault(code, message, details)
 
 

@@ -50,7 +50,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable_body
 
 try:
     import requests
@@ -435,7 +435,7 @@ class Transport:
         return "".join(f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
 
     def _clean(self, text: str) -> str:
-        return readable(text, self._credentials.redact)
+        return readable_body(text, self._credentials.redact)
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:

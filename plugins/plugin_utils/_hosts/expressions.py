@@ -9,25 +9,36 @@ The rules for keyed groups are those of ``ansible.builtin.constructed``, the new
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
+import jinja2
 from ansible.inventory.group import to_safe_group_name
-from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.template import Templar
 from ansible.utils.vars import combine_vars
+from jinja2.parser import Parser
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ExpressionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+
+try:
+    from ansible._internal._templating import _jinja_bits
+except ImportError:  # up to 2.18
+    _jinja_bits = None  # type: ignore[assignment]
 
 Variables = Mapping[str, Any]
 Evaluate = Callable[[Templar, Any], Any]
 
 # What counts as no value for the key of a keyed group.
 _EMPTY = (None, "")
+
+_COMPILE_CONTEXT: Any = getattr(_jinja_bits, "_TemplateCompileContext", None)
+_HAS_ENGINE = hasattr(Templar, "evaluate_expression")  # from 2.19 on
 
 # What a composed variable is where its expression fails: None is a value.
 _FAILED = object()
@@ -93,8 +104,15 @@ class _Expression:
         self.option = option
         self.text = text
         self.label = f"{name}: {text!r}" if name else repr(text)
+        self.attempts = 0
         self.failures = 0
         self.first_failure = ""
+
+    @property
+    def hint(self) -> str:
+        """How to write a literal, which is what a bare word is meant as most often."""
+        is_word = isinstance(self.text, str) and re.fullmatch(r"[\w.-]+", self.text)
+        return f""" A literal string needs quotes of its own: "'{self.text}'".""" if is_word else ""
 
 
 class Expressions:
@@ -108,6 +126,7 @@ class Expressions:
     def __init__(self, templar: Templar, options: ExpressionOptions, extra_variables: Variables) -> None:
         self._templar = templar
         self._extra = extra_variables
+        self._templates: Set[str] = extra_variables.keys()
         self._strict = options.strict
         self._filters = [_Expression("filters", text) for text in options.filters]
         self._hostnames = [_Expression("hostnames", text) for text in options.hostnames]
@@ -119,30 +138,43 @@ class Expressions:
         """Return whether all filters hold; a node for which one fails is not kept."""
         return all(self._attempt(filter_, node, self._holds, filter_.text, variables) for filter_ in self._filters)
 
-    def skipped(self) -> tuple[int, str]:
-        """Return for how many nodes a filter failed, and the first failure."""
-        failed = [filter_ for filter_ in self._filters if filter_.failures]
-        return sum(filter_.failures for filter_ in failed), failed[0].first_failure if failed else ""
+    def report(self, *, warning: Callable[[str], object], verbose: Callable[[str], object]) -> None:
+        """Tell of the expressions that failed: those that failed on every node, and filters, are warnings."""
+        skipped = [filter_ for filter_ in self._filters if filter_.failures]
+        if skipped:
+            count = sum(filter_.failures for filter_ in skipped)
+            nodes = "1 node" if count == 1 else f"{count:,} nodes"
+            warning(f"Skipped {nodes} because a filter could not be evaluated. First: {skipped[0].first_failure}")
+        keyed_groups = [expression for expression, _keyed in self._keyed_groups]
+        for expression in (*self._hostnames, *self._compose.values(), *self._groups.values(), *keyed_groups):
+            if expression.failures == expression.attempts > 0:
+                warning(f"'{expression.option}' failed for every node. First: {expression.first_failure}{expression.hint}")
+            elif expression.failures:
+                failed = f"{expression.failures:,} of {expression.attempts:,} nodes"
+                verbose(f"'{expression.option}' failed for {failed}. First: {expression.first_failure}")
 
     def host_name(self, node: str, variables: Variables) -> str | None:
         """Return the first value of ``hostnames`` that is not empty, None where there is none."""
         for expression in self._hostnames:
             name = self._attempt(expression, node, self._value, expression.text, variables)
             if name not in _EMPTY:
-                return str(name)
+                return str.__str__(str(name))  # up to 2.18, a marked string stays marked otherwise
         return None
 
-    def construct(self, plan: InventoryPlan, of_source: Variables) -> None:
+    def construct(self, plan: InventoryPlan, of_source: Variables, earlier: Mapping[str, Variables]) -> None:
         """Add to the plan what the user composes and groups.
 
         :param of_source: the variables that each host of this source has
+        :param earlier: the variables of hosts that earlier sources of the inventory have brought; they may be templates
         """
         if not (self._compose or self._groups or self._keyed_groups):
             return
         group_names = plan.group_names()
         for host, own in plan.hosts.items():
             magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
-            variables = {**own, **of_source, **magic, "group_names": group_names[host]}
+            before = earlier.get(host, {})
+            self._templates = self._extra.keys() | (before.keys() - own.keys())
+            variables = {**of_source, **before, **own, **magic, "group_names": group_names[host]}
             plan.composed[host] = self._composed(host, variables)
             variables |= plan.composed[host]
             for group, expression in self._groups.items():
@@ -180,6 +212,7 @@ class Expressions:
         self, expression: _Expression, host: str, evaluate: Callable[..., Any], *arguments: Any, otherwise: Any = None
     ) -> Any:
         """Return what an expression evaluates to; a failure is counted."""
+        expression.attempts += 1
         try:
             return evaluate(*arguments)
         except ExpressionError as error:
@@ -192,7 +225,7 @@ class Expressions:
 
     def _value(self, expression: str, variables: Variables) -> Any:
         """Return the value of an expression; that of a variable's mere name costs no template."""
-        if expression in variables and expression not in self._extra:
+        if expression in variables and expression not in self._templates:
             return variables[expression]
         return self._evaluated(_value, expression, variables)
 
@@ -215,7 +248,7 @@ def evaluated(templar: Templar, evaluate: Evaluate, text: Any, variables: Variab
         raise ExpressionError(str(error)) from None
 
 
-if hasattr(Templar, "evaluate_expression"):  # from 2.19 on
+if _HAS_ENGINE:
 
     def _value(templar: Templar, expression: str) -> Any:
         return templar.evaluate_expression(expression)
@@ -229,7 +262,67 @@ else:
         return templar.template("{{" + expression + "}}", disable_lookups=True)
 
     def _condition(templar: Templar, expression: str | bool) -> bool:
-        return bool(boolean(templar.template(f"{{% if {expression} %}}True{{% else %}}False{{% endif %}}")))
+        """Return whether a condition holds; its result must be a boolean, as from 2.19 on."""
+        test = f"{{% set _result = {expression} %}}{{% if _result %}}+{{% else %}}-{{% endif %}}{{{{ _result | type_debug }}}}"
+        result = templar.template(test)
+        if result not in ("+bool", "-bool"):
+            raise ExpressionError(f"Conditionals must have a boolean result, not a value of type {result[1:]!r}.")
+        return str(result) == "+bool"
+
+
+@contextmanager
+def compiled_once(templar: Templar) -> Iterator[None]:
+    """Have the templar compile each expression once: Ansible would, for every host anew, which is most of what one costs.
+
+    Evaluation stays Ansible's own, so no result changes. This relies on these internals of ansible-core: the environment of the
+    templar, that it compiles by Jinja2's ``compile_expression`` and ``compile``, and that only whether backslashes are escaped
+    (``_TemplateCompileContext``) makes a difference between two compilations of one string. Without them, nothing is kept.
+    """
+    engine = getattr(templar, "_engine", None) if _HAS_ENGINE else templar
+    environment = getattr(engine, "environment", None)
+    if environment is None or (_HAS_ENGINE and _COMPILE_CONTEXT is None):
+        yield
+        return
+    kept: dict[Any, Any] = {}
+
+    def memoized(compile_: Callable[..., Any]) -> Callable[..., Any]:
+        def compile_once(self: jinja2.Environment, source: Any, *arguments: Any, **options: Any) -> Any:
+            context = _COMPILE_CONTEXT and _COMPILE_CONTEXT.current(optional=True)
+            key = (compile_, self, source, arguments, *options.items(), context and context.escape_backslashes)
+            if key not in kept:
+                kept[key] = compile_(self, source, *arguments, **options)
+            return kept[key]
+
+        return compile_once
+
+    # A class, not attributes of the environment: Jinja2 would copy these to the environment of a template with other delimiters.
+    original = type(environment)
+    methods = {name: memoized(getattr(original, name)) for name in ("compile", "compile_expression")}
+    environment.__class__ = type(original.__name__, (original,), methods)
+    try:
+        yield
+    finally:
+        environment.__class__ = original
+
+
+def check_syntax(option: str, text: str, *, is_template: bool = False) -> None:
+    """Refuse an expression, or a template, that Jinja2 cannot parse; filters and tests that are not installed are no matter here.
+
+    :raises ConfigurationError: with the option and the expression
+    """
+    source = re.sub(r"\\.", "_", text, flags=re.DOTALL)  # Ansible escapes backslashes before Jinja2 reads them
+    environment = jinja2.Environment(autoescape=True)
+    try:
+        if is_template:
+            environment.parse(source)
+            return
+        parser = Parser(environment, source, state="variable")
+        parser.parse_expression()
+        if not parser.stream.eos:
+            parser.fail("more follows after the end of the expression", parser.stream.current.lineno)
+    except jinja2.TemplateSyntaxError as error:
+        braces = " Leave out the braces: this is an expression, not a template." if not is_template and "{{" in text else ""
+        raise ConfigurationError(readable(f"Syntax error in '{option}': {text!r}: {error.message}.{braces}")) from None
 
 
 @lru_cache(maxsize=4096)

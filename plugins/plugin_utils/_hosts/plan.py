@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ALL, Layout
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ALL, READY, Layout
 
 # Ansible itself puts every group below this one.
 _ROOT = "all"
@@ -25,11 +25,13 @@ class InventoryPlan:
 
     def __init__(self, layout: Layout) -> None:
         self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
-        self.own = layout.groups.keys()
+        # READY exists without members too: plays name it, and ``groups['nsml_ready']`` is an error where it does not exist.
+        layout_groups = layout.groups if READY in layout.groups else {**layout.groups, READY: []}
+        self.own = layout_groups.keys()
         self.composed: dict[str, dict[str, Any]] = {}
         self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
-        self.members |= {group: dict.fromkeys(names) for group, names in layout.groups.items()}
-        self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout.groups}
+        self.members |= {group: dict.fromkeys(names) for group, names in layout_groups.items()}
+        self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout_groups}
 
     def add_member(self, group: str, host: str) -> None:
         """Add a host to a group, which is made where it does not exist."""

@@ -16,6 +16,7 @@ compares the result with what the public methods make:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ansible.inventory.host import Host
@@ -35,9 +36,15 @@ _UNMARKED = frozenset({str, int, float, bool, type(None)})
 def existing_names(inventory: InventoryData) -> naming.Known:
     """Return what other sources brought: their hosts, and what their groups stand for."""
     known = naming.Known()
-    for name, host in inventory.hosts.items():
-        known.add(name, host.vars, [group.name for group in host.groups])
+    for name, variables in earlier_variables(inventory, inventory.hosts).items():
+        known.add(name, variables, [group.name for group in inventory.hosts[name].groups])
     return known
+
+
+def earlier_variables(inventory: InventoryData, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what earlier sources say of hosts; Ansible lets the name of a variable be a number, which no expression can name."""
+    existing = (inventory.hosts[name] for name in hosts if name in inventory.hosts)
+    return {host.name: {name: value for name, value in host.vars.items() if isinstance(name, str)} for host in existing}
 
 
 def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:

@@ -63,8 +63,19 @@ def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) 
     configure.write_bytes(b"\xff malformed")
     assert read(warnings, "access", "secret", profile="none") == ("access", "secret")
     assert resolve(Given("access", "secret", API_KEY), warn=warnings.append) == Credentials("access", "secret", API_KEY)
-    assert resolve_access_key(Given("access", profile="none"), warn=warnings.append) == "access"
+    assert resolve_access_key(Given("access", "secret", profile="none"), warn=warnings.append) == "access"
     assert warnings == []
+
+
+@pytest.mark.parametrize("given", [Given(secret_key="mySecret"), Given(profile="half"), Given("access", profile="none")])
+def test_an_access_key_that_no_request_could_use_names_no_cache_either(configure: Path, given: Given) -> None:
+    configure.write_text(PROFILES.replace("ncloud_access_key_id = halfAccess", "other = x"))
+    messages = []
+    for look_up in (resolve, resolve_access_key):
+        with pytest.raises(ConfigurationError) as caught:
+            look_up(given, warn=print)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize(
