@@ -12,7 +12,8 @@
     ├── ExpressionError             an expression of the user cannot be evaluated
     └── RequestError                one exchange with the service failed
         ├── ConnectionFailed        no connection, or it broke before the answer was whole
-        │   └── CertificateError    the server's certificate is not trusted
+        │   ├── CertificateError    the server's certificate is not trusted
+        │   └── HostNotFound        there is no such name in DNS
         ├── TimeExceeded            the time limit of a request, or of all reading, is over
         ├── ResponseError           the answer is not what the API describes
         │   ├── NotJsonError        it cannot be parsed as JSON
@@ -84,6 +85,10 @@ class ConnectionFailed(RequestError):
 
 class CertificateError(ConnectionFailed):
     """The server's certificate is not trusted."""
+
+
+class HostNotFound(ConnectionFailed):
+    """The name of the service, or of a proxy, does not exist in DNS."""
 
 
 class TimeExceeded(RequestError):

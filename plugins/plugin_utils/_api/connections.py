@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from requests.adapters import HTTPAdapter
-except ImportError:  # said where a transport is made
+except (ImportError, AttributeError):  # reported where a transport is made
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
     CertificateError,
     ConnectionFailed,
+    HostNotFound,
     NotFoundError,
     PermissionDenied,
     QuotaError,
@@ -57,6 +58,7 @@ _UNEXPECTED = (StatusError, "Check the options; if they are right, the API is no
 _OUTCOMES = {
     TimeExceeded: "timed out",
     CertificateError: "certificate not trusted",
+    HostNotFound: "name not found",
     ConnectionFailed: "connection failed",
     RequestError: "unusable answer",
 }

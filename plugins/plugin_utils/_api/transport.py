@@ -12,18 +12,26 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, Attempt, silence_library
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.content import ACCEPTED, UnknownCoding, unpacked
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.local_settings import (
+    certificates_fault,
+    install,
+    proxy_fault,
+    unread_variable,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import (
     Fault,
     classify,
@@ -43,7 +51,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     CertificateError,
     ConfigurationError,
     ConnectionFailed,
+    HostNotFound,
     NotJsonError,
+    NsmlError,
     RequestError,
     ResponseError,
     ServerError,
@@ -55,10 +65,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import rea
 try:
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError
-except ImportError:
-    HAS_REQUESTS = False
+except (ImportError, AttributeError) as error:  # an old library may use what a new Python no longer has
+    IMPORT_ERROR: Exception | None = error
 else:
-    HAS_REQUESTS = True
+    IMPORT_ERROR = None
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
@@ -75,6 +85,8 @@ MAX_READING_VALUES = 8_000_000
 # What a thread that was given up takes to end, in seconds, but where it looks up a name.
 _LAST_MOMENT = 0.2
 
+_UNKNOWN_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+
 # What TLS makes of a connection that is cut.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -84,6 +96,13 @@ _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request
 
 # A server that stumbles over a request that only checks, such as page 0, does so each time.
 _PROBE_RETRIES = 2
+
+# A name that does not exist hardly comes into being a moment later.
+_NAME_RETRIES = 1
+
+# Seconds after which the user is told what is waited for, and how long until that is told again.
+_FIRST_NOTICE = 3.0
+_NOTICE_INTERVAL = 30.0
 
 
 def _ignore(_line: str) -> None:
@@ -105,6 +124,7 @@ class Deadline:
         self.seconds = seconds
         self._clock = clock
         self._end = clock() + seconds
+        self._next_notice = clock() + _FIRST_NOTICE
         self._lock = threading.Lock()
         self._bytes = 0
         self._values = 0
@@ -115,6 +135,20 @@ class Deadline:
     def remaining(self) -> float:
         """Return the seconds that are left, zero or less when it is over."""
         return self._end - self._clock()
+
+    def until_notice(self) -> float:
+        """Return the seconds until the user should be told what is waited for."""
+        return max(0.0, self._next_notice - self._clock())
+
+    def is_notice_due(self, pause: float) -> bool:
+        """Return whether the user should be told now what is waited for, at most once in a while.
+
+        :param pause: seconds that pass before the next occasion
+        """
+        if self.until_notice() > pause:
+            return False
+        self._next_notice = max(self._next_notice, self._clock()) + _NOTICE_INTERVAL
+        return True
 
     def count_bytes(self, number: int) -> int:
         """Count bytes that were read, and return how many there are by now."""
@@ -174,7 +208,8 @@ class Transport:
     :param verify: False, True, or the path of a CA bundle
     :param now: seconds since the epoch; signs requests and is held against the service's clock
     :param trace: takes one line for each try; never called by two threads at once
-    :raises ConfigurationError: the requests library is missing, or the URL is not one to send keys to
+    :param notify: takes a line on what is being waited for, now and then from three seconds on; likewise
+    :raises ConfigurationError: the requests library is missing or broken, or the URL is not one to send keys to
     """
 
     def __init__(
@@ -190,12 +225,10 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         rand: Callable[[], float] = random.random,
         trace: Callable[[str], object] = _ignore,
+        notify: Callable[[str], object] = _ignore,
     ) -> None:
-        if not HAS_REQUESTS:
-            raise ConfigurationError(
-                "The Python library requests is missing. Install it for the Python that runs Ansible:"
-                " python3 -m pip install requests"
-            )
+        if IMPORT_ERROR:
+            raise _library_error(IMPORT_ERROR)
         self._url = check_url(url)
         self._credentials = credentials
         self._timeout = timeout
@@ -205,6 +238,7 @@ class Transport:
         self._sleep = sleep
         self._rand = rand
         self._trace = trace
+        self._notify = notify
         self._lock = threading.Lock()
         self.requests_made = 0
         self._session = requests.Session()
@@ -227,6 +261,7 @@ class Transport:
         :param describe: says in a few words what a value holds, for the trace
         :param probe: this request only checks, so an answer of 500 is tried at most two more times
         :raises RequestError: its class says how it failed
+        :raises ConfigurationError: a setting of this machine, such as a proxy, cannot be used
         """
         met: list[str] = []
         stumbles = 0
@@ -238,7 +273,8 @@ class Transport:
                 stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
                     error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
-                if len(met) > self._retries or not is_worth_retrying(error) or (probe and stumbles > _PROBE_RETRIES):
+                retries = min(self._retries, _NAME_RETRIES) if isinstance(error, HostNotFound) else self._retries
+                if len(met) > retries or not is_worth_retrying(error) or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
@@ -249,6 +285,7 @@ class Transport:
                     ).lstrip()
                 if left <= pause:
                     raise
+            self._tell(request, deadline, f"{met[-1]}; the next try is in {pause:.0f} s", pause)
             self._sleep(pause)
 
     def _attempt(self, request: Request, deadline: Deadline, number: int, describe: Callable[[Any], str]) -> Any:
@@ -266,7 +303,7 @@ class Transport:
                 self._trace(self._credentials.redact(line))
 
         try:
-            value = self._run(lambda: self._exchange(request, deadline, seconds), seconds)
+            value = self._run(request, deadline, seconds)
         except (TimeoutError, RequestError) as error:
             failure = error if isinstance(error, RequestError) else self._time_error(request, deadline, seconds)
             trace(outcome(failure))
@@ -277,27 +314,37 @@ class Transport:
         trace(", ".join(filter(None, ["200", self._clean(describe(value))])))
         return value
 
-    def _run(self, exchange: Callable[[], Any], seconds: float) -> Any:
+    def _run(self, request: Request, deadline: Deadline, seconds: float) -> Any:
         """Return the result of an exchange on a thread of its own, which has ended when this has.
 
         :raises TimeoutError: it took longer
         """
         attempt = Attempt()
 
-        def attempted() -> Any:
+        def exchange() -> Any:
             with attempt:
-                return exchange()
+                return self._exchange(request, deadline, seconds)
 
-        task = Task(attempted, "nsml-exchange")
+        task = Task(exchange, "nsml-exchange")
         try:
-            if task.wait(seconds):
+            in_silence = min(seconds, deadline.until_notice())
+            if task.wait(in_silence):
+                return task.result()
+            self._tell(request, deadline, "no answer yet")
+            if task.wait(seconds - in_silence):
                 return task.result()
         finally:
             attempt.give_up()
         if task.wait(_LAST_MOMENT):
             with suppress(RequestError, TimeoutError):
-                task.result()  # lets go of the error, and with it of a socket that the library forgot
+                task.result()  # lets go of what the task holds
         raise TimeoutError
+
+    def _tell(self, request: Request, deadline: Deadline, words: str, pause: float = 0) -> None:
+        """Report what is being waited for, unless that was done a moment ago, or is too early."""
+        with self._lock:
+            if deadline.is_notice_due(pause):
+                self._notify(self._credentials.redact(f"Waiting for {request.what} from {self._host()}: {words}."))
 
     def _time_error(self, request: Request, deadline: Deadline, seconds: float) -> RequestError:
         if seconds < self._timeout:
@@ -311,12 +358,10 @@ class Transport:
         try:
             with self._send(self._target(request), seconds) as response:
                 body = self._body(response, request, deadline)
-        except requests.exceptions.Timeout:
-            raise TimeoutError from None
         except (OSError, HTTPError, ValueError) as error:  # the errors of requests are OSErrors
-            if isinstance(_root_cause(error), ReadTimeoutError):  # what requests takes for a broken connection in a body
-                raise TimeoutError from None
-            raise self._connection_error(error, request) from None
+            failure = self._connection_error(error, request)
+            _let_go(error)
+            raise failure from None
         text = body.decode("utf-8-sig", "replace")
         if response.status_code == 204 or (response.status_code == 200 and not text.strip() and _is_framed(response)):
             return None
@@ -366,20 +411,44 @@ class Transport:
         advice = "Check that api_url is the NSML API, or lower page_size."
         return self._error(ResponseError, request, f"the answer {words}{self._ids(response)}.", advice)
 
-    def _connection_error(self, error: Exception, request: Request) -> RequestError:
+    def _connection_error(self, error: Exception, request: Request) -> NsmlError | TimeoutError:
+        # What requests takes for a broken connection in a body may be a time-out.
+        if isinstance(error, requests.exceptions.Timeout) or isinstance(_root_cause(error), ReadTimeoutError):
+            return TimeoutError()
+        if fault := self._settings_fault(error):
+            return ConfigurationError(f"Cannot connect to {self._host()}: {' '.join(fault)}")
         cause = _root_cause(error)
         words = self._clean(_words(cause)).rstrip(".")
-        if isinstance(error, ValueError):  # a proxy's URL may hold a password: it is not quoted
-            words = "the URL of the service, or of a proxy in the environment, cannot be used"
+        kind = HostNotFound if _is_unknown_name(cause) else ConnectionFailed
         if isinstance(error, requests.exceptions.ProxyError):
             problem = f"the proxy on the way to {self._host()} failed: {words}."
-            return self._error(ConnectionFailed, request, problem, "Check the proxy settings in the environment.")
+            return self._error(kind, request, problem, "Check the proxy settings in the environment.")
         if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
             problem = f"TLS to {self._host()} failed: {words}."
             advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."
+            if variable := unread_variable(self._verify):
+                advice += f" '{variable}' is set, but the Python library requests does not read it."
             return self._error(CertificateError, request, problem, advice)
         problem = f"the connection to {self._host()} failed: {words}."
-        return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
+        return self._error(kind, request, problem, "Check the network, the proxy settings and api_url.")
+
+    def _settings_fault(self, error: Exception) -> tuple[str, str] | None:
+        """Return what is wrong with this machine's settings, and the remedy, None where an error has another reason."""
+        if not self._session.trust_env:
+            return None
+        is_refused = isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)) or (
+            isinstance(error, ValueError) and not isinstance(error, requests.exceptions.RequestException)
+        )
+        if is_refused:
+            unusable = "the URL in 'api_url', or of a proxy of this machine, cannot be used.", "Check both."
+            return proxy_fault(is_refused=True) or unusable
+        if isinstance(error, requests.exceptions.ProxyError):
+            return proxy_fault(is_refused=False)
+        if self._verify and (
+            isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.exceptions.RequestException)
+        ):
+            return certificates_fault(self._verify)
+        return None
 
     def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
         status, headers, ids = response.status_code, response.headers, self._ids(response)
@@ -438,6 +507,23 @@ class Transport:
         return readable_body(text, self._credentials.redact)
 
 
+def _library_error(error: Exception) -> ConfigurationError:
+    if isinstance(error, ModuleNotFoundError) and error.name == "requests":
+        return ConfigurationError(
+            f"The Python library requests is missing. Install it for the Python that runs Ansible: {install('requests')}"
+        )
+    return ConfigurationError(
+        f"The Python library requests cannot be loaded: {readable(str(error)).rstrip('.')}. Its version may not fit this Python."
+        f" Upgrade it: {install('--upgrade requests urllib3')}"
+    )
+
+
+def _is_unknown_name(cause: BaseException) -> bool:
+    """Return whether DNS has no such name, as far as this can be told from a server that cannot be reached just now."""
+    inner = cause.__cause__ or cause.__context__
+    return isinstance(inner, socket.gaierror) and inner.errno in _UNKNOWN_NAME
+
+
 def _may_be_cut(response: requests.Response, text: str) -> bool:
     """Say whether the connection may have ended within a body whose end only the connection's end marks."""
     return not _is_framed(response) and text.lstrip()[:1] in ("", "{", "[")
@@ -454,6 +540,13 @@ def _root_cause(error: BaseException) -> BaseException:
     if not isinstance(inner, BaseException):
         inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
     return _root_cause(inner) if inner else error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Clear the frames that an error holds: sockets that the library forgot to close are in them, and in cycles."""
+    while error:
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _words(error: BaseException) -> str:

@@ -60,6 +60,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
         connections=options.concurrency,
         verify=options.verify,
         trace=reporter.trace,
+        notify=reporter.tell,
     )
     if options.verify is False:
         reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")

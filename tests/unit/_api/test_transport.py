@@ -45,6 +45,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     CertificateError,
     ConfigurationError,
     ConnectionFailed,
+    HostNotFound,
     NotFoundError,
     NotJsonError,
     PermissionDenied,
@@ -92,6 +93,15 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.time += seconds
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
@@ -626,18 +636,17 @@ def test_a_fault_is_told_in_the_words_of_the_innermost_error(
     assert text == f"{WHERE}{problem} Check the network, the proxy settings and api_url."
 
 
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("https://*/nsml/v1", "the URL of the service, or of a proxy in the environment, cannot be used"),
-        ("https://127.0.0.1:1/nsml/v1", "Connection refused"),
-    ],
-)
-def test_an_address_that_leads_nowhere_is_named_in_plain_words(clock: Clock, url: str, words: str) -> None:
-    text = fails(ConnectionFailed, url, clock)
-    assert f"the connection to {url.split('/')[2]} failed: " in text
+def test_an_address_that_leads_nowhere_is_named_in_plain_words(clock: Clock) -> None:
+    host, words = "127.0.0.1:1", "Connection refused"
+    text = fails(ConnectionFailed, f"https://{host}/nsml/v1", clock)
+    assert f"the connection to {host} failed: " in text
     assert not any(noise in text for noise in (".. ", "HTTPSConnection", "object at 0x"))
     assert words in text
+
+
+def test_host_that_the_library_refuses_is_named_at_once(clock: Clock) -> None:
+    text = misconfigured("https://*/nsml/v1", clock)
+    assert text == "Cannot connect to *: the URL in 'api_url', or of a proxy of this machine, cannot be used. Check both."
 
 
 def test_a_time_out_is_tried_again(clock: Clock) -> None:
@@ -834,7 +843,7 @@ def test_attempts_that_are_given_up_leave_no_thread_and_no_socket(
         if "proxy" in slow:
             monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.port}")
         threads, sockets = len(exchange_threads()), sockets_of_clients(server)
-        seconds = 0.5 if "TLS" in slow else 0.05  # the handshake begins when the trusted certificates are loaded
+        seconds = 0.5 if slow in SLOW_BELOW_HTTP else 0.05  # loading the trusted certificates comes first
         with pytest.raises(TimeExceeded, match=f"Tried {attempts} times"):
             get(URL if "proxy" in slow else server.url, clock, timeout=seconds, retries=attempts - 1, deadline=3600)
         assert server.connections >= attempts / 2
@@ -959,20 +968,6 @@ def test_an_expired_certificate_and_one_of_another_name_are_refused(  # noqa: PL
         assert get(server.url, clock, verify=False) == 1
 
 
-@pytest.mark.parametrize("setting", ["REQUESTS_CA_BUNDLE", "verify"])
-def test_a_ca_file_that_is_none_is_an_error_with_words(
-    authority: trustme.CA, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str
-) -> None:
-    garbage = tmp_path / "garbage.pem"
-    garbage.write_text("no certificate")
-    options: dict[str, Any] = {"verify": str(garbage)}
-    if setting != "verify":
-        monkeypatch.setenv(setting, str(tmp_path / "missing.pem"))
-        options = {}
-    with Server(sends(message("1")), tls(authority)) as server, pytest.raises(ConnectionFailed):
-        get(server.url, clock, **options)
-
-
 def test_a_connection_that_is_cut_in_the_handshake_is_tried_again(clock: Clock) -> None:
     with Server(hangs, CutInHandshake(ssl.PROTOCOL_TLS_SERVER)) as server:
         assert "Tried 3 times" in fails(ConnectionFailed, server.url, clock, retries=2)
@@ -1038,20 +1033,162 @@ def test_a_proxy_that_is_down_is_not_taken_for_the_service(clock: Clock, monkeyp
     assert "Connection refused" in text
 
 
-@pytest.mark.parametrize("url", ["http://someone:proxyPassword@127.0.0.1:99999", "http://someone:proxy[Password@127.0.0.1:1"])
-def test_a_proxy_whose_url_is_malformed_does_not_show_its_password(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, url: str
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://someone:proxyPassword@127.0.0.1:99999", "cannot be read. Write it as http://user:password@host:port, with "),
+        ("http://someone:proxy[Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
+        ("http://someone:proxy/Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
+        ("http://someone:proxy#Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
+        ("htp://someone:proxyPassword@127.0.0.1:1", "has an unknown scheme. Use http://, https:// or socks5h://."),
+    ],
+)
+def test_proxy_that_cannot_be_used_is_named_at_once_without_its_value(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, variable: str, url: str, words: str
 ) -> None:
-    monkeypatch.setenv("https_proxy", url)
-    text = fails(ConnectionFailed, URL, clock)
-    assert " failed: the URL of the service, or of a proxy in the environment, cannot be used. " in text
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    monkeypatch.setenv(variable, url)
+    text = misconfigured(URL, clock)
+    assert f"Cannot connect to nsml.example: the URL in '{variable}' {words}" in text
     assert "Password" not in text
 
 
-def test_a_missing_requests_library_is_named(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(_transport, "HAS_REQUESTS", False)
-    with pytest.raises(ConfigurationError, match="pip install requests"):
+def test_socks_proxy_without_its_library_is_told_at_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1")
+    assert misconfigured(URL, clock).endswith(
+        "'https_proxy' names a SOCKS proxy, which needs the Python library PySocks."
+        f" Install it: {sys.executable} -m pip install pysocks"
+    )
+
+
+def misconfigured(url: str, clock: Clock, **options: Any) -> str:
+    sender = transport(url, clock, retries=5, **options)
+    with pytest.raises(ConfigurationError) as caught:
+        sender.get(REQUEST, Deadline(60, clock.now))
+    assert sender.requests_made == 1
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("setting", ["ca_path", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("missing", "names a file that does not exist. Correct '{}', or unset it."),
+        ("empty file", "names a file without a readable certificate. Name a file of certificates in PEM format."),
+        ("other file", "names a file without a readable certificate. Name a file of certificates in PEM format."),
+        ("folder", "names a folder without hashed certificates. Run 'openssl rehash' on it, or name a file."),
+    ],
+)
+def test_trusted_certificates_that_cannot_be_used_are_told_at_once(  # noqa: PLR0917
+    authority: trustme.CA, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str, content: str, words: str
+) -> None:
+    place = tmp_path / "theValue"
+    if content == "folder":
+        place.mkdir()
+        authority.cert_pem.write_to_path(place / "ca.pem")
+    elif content != "missing":
+        place.write_text("" if content == "empty file" else "no certificate")
+    if setting != "ca_path":
+        monkeypatch.setenv(setting, str(place))
+    with Server(sends(message("1")), tls(authority)) as server:
+        options = {"verify": str(place)} if setting == "ca_path" else {}
+        text = misconfigured(server.url, clock, **options)
+        assert text == f"Cannot connect to 127.0.0.1:{server.port}: '{setting}' {words.format(setting)}"
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_variable_that_the_library_does_not_read_is_named_where_a_certificate_is_not_trusted(
+    authority: trustme.CA, other_ca_file: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    words = f" '{variable}' is set, but the Python library requests does not read it."
+    monkeypatch.setenv(variable, "/somewhere")
+    with Server(sends(message("1")), tls(authority)) as server:
+        assert fails(CertificateError, server.url, clock).endswith(words)
+        assert words not in fails(CertificateError, server.url, clock, verify=other_ca_file)
+
+
+def unknown_name(*_args: object, **_options: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_name_that_does_not_exist_is_looked_up_twice(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    text = fails(HostNotFound, URL, clock, retries=5)
+    assert "Name or service not known" in text
+    assert text.endswith("Tried 2 times.")
+    assert "Tried" not in fails(HostNotFound, URL, clock, retries=0)
+
+
+def test_name_that_cannot_be_looked_up_just_now_is_retried_as_usual(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    assert fails(ConnectionFailed, URL, clock, retries=5).endswith("Tried 6 times.")
+
+
+def test_missing_library_is_named_with_the_command_for_this_python(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    monkeypatch.setattr(_transport, "IMPORT_ERROR", ModuleNotFoundError("No module named 'requests'", name="requests"))
+    with pytest.raises(ConfigurationError, match="requests is missing") as caught:
         transport(URL, clock)
+    assert str(caught.value).endswith(f" for the Python that runs Ansible: {sys.executable} -m pip install requests")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModuleNotFoundError("No module named 'urllib3.packages.six.moves'", name="urllib3.packages.six.moves"),
+        ImportError("cannot import name 'x' from 'urllib3'"),
+        AttributeError("module 'collections' has no attribute 'Mapping'"),
+    ],
+)
+def test_broken_library_is_told_from_a_missing_one(monkeypatch: pytest.MonkeyPatch, clock: Clock, error: Exception) -> None:
+    monkeypatch.setattr(_transport, "IMPORT_ERROR", error)
+    with pytest.raises(ConfigurationError, match="requests cannot be loaded: ") as caught:
+        transport(URL, clock)
+    assert str(error) in str(caught.value)
+    assert str(caught.value).endswith(f" Upgrade it: {sys.executable} -m pip install --upgrade requests urllib3")
+
+
+# What is told while the user waits
+
+
+def told(url: str, deadline: Deadline, clock: Clock, **options: Any) -> list[str]:
+    lines: list[str] = []
+    sender = transport(url, clock, notify=lines.append, **options)
+    with suppress(RequestError):
+        sender.get(REQUEST, deadline)
+    sender.close()
+    return lines
+
+
+def test_pause_that_goes_beyond_three_seconds_is_told(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 503)
+    lines = told(URL, Deadline(60, clock.now), clock, retries=3)
+    assert clock.pauses == [0.5, 1, 2]
+    assert lines == ["Waiting for the projects from nsml.example: 503; the next try is in 2 s."]
+
+
+def test_pauses_are_told_again_half_a_minute_later(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 503)
+    lines = told(URL, Deadline(600, clock.now), clock, retries=9)
+    assert [line.split("next try is in ")[1] for line in lines] == ["2 s.", "15 s.", "15 s."]
+
+
+def test_what_takes_less_than_three_seconds_is_not_told(web: responses.RequestsMock, clock: Clock) -> None:
+    answer(web, 503)
+    assert told(URL, Deadline(60, clock.now), clock, retries=2) == []
+
+
+def test_answer_that_takes_long_is_told_of(clock: Clock) -> None:
+    deadline = Deadline(60, clock.now)
+    clock.sleep(3)
+    with Server(hangs) as server:
+        lines = told(server.url, deadline, clock, timeout=0.2)
+    assert lines == [f"Waiting for the projects from 127.0.0.1:{server.port}: no answer yet."]
 
 
 # The trace

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with this machine's own settings for a connection, asked once it has failed. No value is ever quoted."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_UNREAD_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+# How OpenSSL finds a certificate in a folder.
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
+
+
+def proxy_fault(environment: Mapping[str, str] = os.environ, *, is_refused: bool) -> tuple[str, str] | None:
+    """Return what is wrong with the proxy that the environment names, and the remedy; None where nothing is seen.
+
+    :param is_refused: the library cannot work with the URL of the service or of the proxy
+    """
+    name = next((name for name in _PROXY_VARIABLES if environment.get(name)), None)
+    if not name:
+        return None
+    value = environment[name]
+    scheme = value.partition("://")[0].lower() if "://" in value else "http"
+    if scheme not in _PROXY_SCHEMES:
+        return f"the URL in '{name}' has an unknown scheme.", "Use http://, https:// or socks5h://."
+    if scheme.startswith("socks") and find_spec("socks") is None:
+        return f"'{name}' names a SOCKS proxy, which needs the Python library PySocks.", f"Install it: {install('pysocks')}"
+    if is_refused or _hides_login(value):
+        return (
+            f"the URL in '{name}' cannot be read.",
+            "Write it as http://user:password@host:port, with special characters of the password percent-encoded ('@' as '%40').",
+        )
+    return None
+
+
+def certificates_fault(ca_path: bool | str, environment: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
+    """Return what is wrong with the file or folder of trusted certificates, and the remedy; None where nothing is seen.
+
+    :param ca_path: the option's value, or a boolean where it is not set
+    """
+    if isinstance(ca_path, str):
+        name, place = "ca_path", Path(ca_path)
+    else:
+        name = next((name for name in _BUNDLE_VARIABLES if environment.get(name)), "")
+        if not name:
+            return None
+        place = Path(environment[name])
+    try:
+        if not place.exists():
+            return f"'{name}' names a file that does not exist.", f"Correct '{name}', or unset it."
+        if not place.is_dir():
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(place)
+        elif not any(_HASHED_NAME.fullmatch(entry.name) for entry in place.iterdir()):
+            return f"'{name}' names a folder without hashed certificates.", "Run 'openssl rehash' on it, or name a file."
+    except OSError:  # ssl.SSLError is one
+        return f"'{name}' names a file without a readable certificate.", "Name a file of certificates in PEM format."
+    return None
+
+
+def unread_variable(ca_path: bool | str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return the variable that names certificates for other programs but not for requests, None where it does not matter."""
+    if isinstance(ca_path, str) or any(environment.get(name) for name in _BUNDLE_VARIABLES):
+        return None
+    return next((name for name in _UNREAD_VARIABLES if environment.get(name)), None)
+
+
+def install(library: str) -> str:
+    """Return the command that installs a library for the Python that runs Ansible."""
+    return f"{sys.executable} -m pip install {library}"
+
+
+def _hides_login(url: str) -> bool:
+    """Return whether a login has a character that ends the host for a parser of URLs."""
+    rest = url.partition("://")[2] or url
+    try:
+        return "@" in rest[len(urlsplit(f"//{rest}").netloc) :]
+    except ValueError:
+        return True
