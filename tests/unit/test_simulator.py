@@ -22,6 +22,7 @@ import pytest
 import requests
 import trustme
 
+from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.simulator import (
     ABSENT,
     NODE_PENDING,
@@ -618,14 +619,9 @@ def test_ansible_logs_in_with_the_environment_alone(cluster: Simulator, tmp_path
     hosts = [f"node{node.rank} ansible_host={node.host} ansible_port={node.port}\n" for node in nodes]
     (tmp_path / "hosts").write_text("".join(hosts))
     for pipelining in ("0", "1"):
-        done = subprocess.run(
-            ["ansible", "-i", str(tmp_path / "hosts"), "all", "-m", "ping"],
-            env={**os.environ, **cluster.environment, "ANSIBLE_PIPELINING": pipelining},
-            capture_output=True,
-            text=True,
-            timeout=3 * PATIENCE,
-            check=False,
-        )
+        command = ["ansible", "-i", str(tmp_path / "hosts"), "all", "-m", "ping"]
+        environment = {**os.environ, **cluster.environment, "ANSIBLE_PIPELINING": pipelining}
+        done = processes.run(command, environment, timeout=3 * PATIENCE)
         assert done.stdout.count("pong") == 2, done.stderr
 
 

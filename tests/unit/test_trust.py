@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.unit.inventory import KEYS, PROJECT_ID, Loaded, load, row
 
 # What 7191 * 7193 is, if anybody works it out.
@@ -181,7 +181,7 @@ def source(hostile: Hostile, which: str = f"project: {PROJECT_ID}0\nrun: 2\n", e
 def run(hostile: Hostile, directory: Path, *command: str) -> str:
     """Run a command, and return what it printed if it executed nothing."""
     environment = {**os.environ, "ANSIBLE_DEPRECATION_WARNINGS": "false", "ANSIBLE_FORKS": "2"}
-    done = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+    done = processes.run(command, environment, timeout=120, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Failed to parse" not in done.stderr, done.stderr
     assert WORKED_OUT not in done.stdout + done.stderr
@@ -195,7 +195,7 @@ def test_the_attack_is_real(hostile: Hostile, tmp_path: Path) -> None:
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"h": variables}}}))
     command = ["ansible", "-i", "hosts.yml", "all", "-c", "local", "-m", "debug", "-a", "msg='{{ x }} {{ y }}'"]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = processes.run(command, os.environ, timeout=120, cwd=tmp_path)
 
     assert WORKED_OUT in done.stdout
     assert hostile.marker.exists()
