@@ -60,7 +60,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable_body
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, readable_body
 
 try:
     import requests
