@@ -78,7 +78,7 @@ def describe(body: Any, endpoint: Endpoint) -> str:
     if not isinstance(body, Mapping):
         return "no body" if body is None else "another shape"
     rows, count = body.get(endpoint.key), integer(body.get("totalCount"))
-    listed = f"{len(rows)} rows" if isinstance(rows, list) else f"no {endpoint.key}"
+    listed = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" if isinstance(rows, list) else f"no {endpoint.key}"
     return listed if count is None else f"{listed}, totalCount {count}"
 
 

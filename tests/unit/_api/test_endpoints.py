@@ -209,7 +209,7 @@ def test_a_body_that_holds_its_rows_elsewhere_is_an_error_that_names_its_keys(bo
         ({}, "no nodes"),
         ({"nodes": None, "totalCount": "0"}, "no nodes, totalCount 0"),
         ({"nodes": [1, 2]}, "2 rows"),
-        ({"nodes": [1], "totalCount": 1}, "1 rows, totalCount 1"),
+        ({"nodes": [1], "totalCount": 1}, "1 row, totalCount 1"),
     ],
 )
 def test_a_body_is_described_in_a_few_words(body: Any, words: str) -> None:
