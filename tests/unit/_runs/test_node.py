@@ -153,7 +153,7 @@ RANKED = [
         ({"createTime": "1"}, {}),
         ({"createTime": "1"}, {"createTime": ["9"]}),
         ({"state": "FAILED", "createTime": "2"}, {"state": "COMPLETED", "createTime": "1"}),
-        ({}, {}),
+        ({"nodeId": "z"}, {"nodeId": "a"}),
     ],
     ids=["ready", "not exited", "exit code", "created", "null time", "no time", "odd time", "newest of the exited", "node ID"],
 )
@@ -161,12 +161,14 @@ def test_holder_of_a_rank_is_ready_or_not_exited_or_newest_or_has_the_greatest_i
     holder: dict[str, Any], other: dict[str, Any]
 ) -> None:
     fields = {name: value for name, value in row(rank=3).items() if name != "createTime"}
-    listed = [{**fields, "nodeId": "z", **holder}, {**fields, "nodeId": "a", **other}]
+    # The holder has the smaller ID, so that none of the criteria before it can hold by chance.
+    listed = [{**fields, "nodeId": "a", **holder}, {**fields, "nodeId": "z", **other}]
+    first, second = (str(listing["nodeId"]) for listing in listed)
 
     for order in permutations(listed):
         nodes = nodes_of_run(order, RUN)
-        assert [(found.id, found.holds_rank) for found in nodes] == [("z", True), ("a", False)]
-        assert [found.host_name for found in nodes] == ["bert-2-3", "bert-2-3-a"]
+        assert [(found.id, found.holds_rank) for found in nodes] == [(first, True), (second, False)]
+        assert [found.host_name for found in nodes] == ["bert-2-3", f"bert-2-3-{second}"]
         assert [variables(found, "nsml_")["nsml_holds_rank"] for found in nodes] == [True, False]
 
 
