@@ -255,6 +255,12 @@ CHOICE_FAULTS = [
         options=QUICK.replace(PROJECT_ID, "'{{ my_project }}'"),
     ),
     Fault(
+        "A number that is a boolean",
+        ("page_size is true", "a number"),
+        "",
+        options=f"{QUICK}page_size: true\n",
+    ),
+    Fault(
         "A number that is not whole",
         ("wait_timeout is 0.5", "a whole number"),
         "Some versions of Ansible would cut it, and wait for nothing.",
@@ -361,6 +367,49 @@ NAME_FAULTS = [
         ("would hold each other: nsml, nsml_ready",),
         "Another source has put one of the groups below a group that it holds itself.",
         before="[nsml]\n[nsml_ready:children]\nnsml\n",
+    ),
+    Fault(
+        "An expression with a syntax error",
+        ("Syntax error in 'filters'",),
+        "Nothing was read. :ansopt:`navercloud.nsml.nodes#inventory:filters`, ``hostnames``, ``compose``, ``groups`` and the"
+        " ``key`` of ``keyed_groups`` are expressions, without braces.",
+        options=f"{QUICK}filters: ['{{{{ nsml_ready }}}}']\n",
+    ),
+    Fault(
+        "A name that no variable can have",
+        ("Invalid variable name in 'compose'",),
+        "Ansible itself will refuse such names in a later version.",
+        options=f"{QUICK}compose: {{gpu-count: nsml_rank}}\n",
+    ),
+    Fault(
+        "A group that is no expression",
+        ("Invalid value in 'groups'",),
+        "",
+        options=f"{QUICK}groups: {{first: [0]}}\n",
+    ),
+    Fault(
+        "A keyed group that is no dictionary",
+        ("Invalid item in 'keyed_groups'",),
+        "",
+        options=f"{QUICK}keyed_groups: [nsml_state]\n",
+    ),
+    Fault(
+        "A keyed group without a key",
+        ("Invalid 'key' in an item of 'keyed_groups'",),
+        "",
+        options=f"{QUICK}keyed_groups: [{{prefix: state}}]\n",
+    ),
+    Fault(
+        "A keyed group with an unknown key",
+        ("Unknown key 'prefx'", "Did you mean"),
+        "",
+        options=f"{QUICK}keyed_groups: [{{key: nsml_state, prefx: state}}]\n",
+    ),
+    Fault(
+        "A keyed group with two rules for empty values",
+        ("both 'default_value' and 'trailing_separator'",),
+        "",
+        options=f"{QUICK}keyed_groups: [{{key: nsml_state, default_value: none, trailing_separator: false}}]\n",
     ),
     Fault(
         "A filter that cannot be evaluated",
@@ -633,6 +682,7 @@ def message(printed: str, *, warns: bool) -> str:
     # The words of Ansible, which differ.
     text = re.sub(r"(['\"]nsml_gpus .*?['\"]): .*", r"\1: ...", text)
     text = re.sub(r"(cannot be evaluated): .* (Mend it)", r"\1: ... \2", text)
+    text = re.sub(r"(Syntax error in 'filters': .*?'): .*?\. (Leave)", r"\1: ... \2", text)
     return re.sub(r"_ssl\.c:\d+", "_ssl.c:1000", text)
 
 
@@ -717,7 +767,8 @@ def test_a_collection_that_is_not_installed_is_an_unknown_plugin(tmp_path: Path)
 @pytest.mark.parametrize(
     ("environment", "ready", "line"),
     [
-        ({}, False, "Could not match supplied host pattern, ignoring: nsml_ready"),
+        ({"NCLOUD_NSML_API_KEY": ""}, False, "Could not match supplied host pattern, ignoring: nsml_ready"),
+        ({}, False, "No hosts matched, nothing to do"),
         ({"ANSIBLE_PRIVATE_KEY_FILE": "/dev/null"}, True, "UNREACHABLE! ... Permission denied (publickey)"),
         ({"ANSIBLE_SSH_ARGS": "-o UserKnownHostsFile=/dev/null"}, True, "UNREACHABLE! ... Host key verification failed"),
     ],
@@ -756,7 +807,8 @@ SELDOM = "holds no options. Its first line may be: plugin:"
 
 def raised_texts() -> Iterator[str]:
     """Yield for each error that reaches the user, where it is raised with a text, the longest part of that text that is fixed."""
-    kinds = {*vars(_errors), "AnsibleParserError"}
+    # What an ExpressionError says follows the words of its option, where Ansible's own words do.
+    kinds = {*vars(_errors), "AnsibleParserError"} - {"ExpressionError"}
     for file in sorted((REPOSITORY / "plugins").rglob("*.py")):
         for statement in ast.walk(ast.parse(file.read_text())):
             match statement:
