@@ -36,12 +36,11 @@ def place(tmp_path: Path) -> Place:
 
 
 def requests_for(count: int, size: int) -> int:
-    """Return what a listing costs: its pages, and one more where the last page may be full."""
+    """Return what a listing costs: its pages, and one more where the count of the only page may be that page's."""
     if count == 0:
         return 2  # page 0 is asked too: a service that counts from 0 would answer the same on page 1
     pages = -(-count // size)
-    may_be_full = count % size == 0 or (pages == 1 and count >= 10)
-    return pages + may_be_full
+    return pages + (pages == 1 and count >= 10)
 
 
 SIZES = dict.fromkeys((0, 1, 9, 10, 11, 100, 101, 250), 10) | {12: 100, 99: 100, 200: 100, 251: 100}

@@ -25,7 +25,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
-# How services answer page 1 where it is beyond the end of a list that is counted from 0.
+# How services answer a page beyond the end of the list, as page 1 may be where pages count from 0.
 _NO_SUCH_PAGE = frozenset({400, 404, 406})
 
 # These answers say nothing of the page: the keys are wrong, or a gateway had no answer of the service's.
@@ -106,7 +106,6 @@ class Client:
         size = page.size or self._page_size
         query = {"page": page.number} | ({"pageSize": size} if size else {})
         request = Request(endpoint.what, endpoint.path, query)
-        is_first = page.number == 1 and page.size is None
 
         def described(body: Any) -> str:
             return describe(body, endpoint)
@@ -114,13 +113,13 @@ class Client:
         try:
             body = self._transport.get(request, deadline, describe=described, probe=not page.needed)
         except StatusError as error:
-            if is_first and error.status == 400 and size:
+            if page.needed and page.number == 1 and error.status == 400 and size:
                 raise _PageSizeRefused(error.problem.rstrip(".")) from None
-            if error.status in _NO_SUCH_PAGE or (not is_first and error.status not in _NO_ANSWER):
+            if error.status in _NO_SUCH_PAGE or (not page.needed and error.status not in _NO_ANSWER):
                 return Page(refusal=error)
             raise
         except NotJsonError as error:
-            if is_first:
+            if page.needed:
                 raise
             return Page(refusal=error)
         return parse_page(body, endpoint, page.number, self._transport.where(request))

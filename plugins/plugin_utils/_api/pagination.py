@@ -31,8 +31,8 @@ no such ranks                                               page 0, once
 ==========================================================  ==================================================================
 
 So a service that does as documented is never asked beyond its end. An *answer* without rows to a request that only checks, be it
-an error, takes nothing away. But an error of the service's own (5xx) in place of the check, or where the count says that rows are
-missing, is an error, and so is any in place of page 0 where all ranks are ten or more: the list may go on there.
+an error, takes nothing away. But an error of the service's own (5xx) in place of the check is an error, and so is any in place of
+page 0 where all ranks are ten or more: the list may go on there.
 
 Then the sweep is judged: it is complete if no count says more, and all rows came in one answer that is known to be the whole (one
 answer is one moment), or in several with ranks 0 to n-1 each once (a row that was lost between two pages would leave a gap) and a
@@ -83,7 +83,7 @@ class PageRequest:
     """One page to request.
 
     :param size: rows to ask for; None is the size in which the list is read
-    :param needed: the list is not complete without it, so that a fault deserves all tries
+    :param needed: the list is not complete without it: it deserves all tries, and only a page that does not exist may be refused
     """
 
     number: int
@@ -227,9 +227,6 @@ class _Sweep:
             raise first
         if zero and min((-1 if entry.rank is None else entry.rank for entry in self.entries.values()), default=-1) >= self._full:
             raise zero
-        for page in self._pages.values():
-            if isinstance(page.refusal, ServerError) and page is not self._pages.get(0) and self._lacks_rows():
-                raise page.refusal
         if self._checked:
             self._checked.raise_refusal()
 

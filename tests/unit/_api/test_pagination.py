@@ -254,7 +254,7 @@ ANSWERED = [REFUSED, FAILED, NotJsonError("the list", "GET /list", "HTML.", "")]
 
 
 @pytest.mark.parametrize("error", ANSWERED, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("count", ["whole", "page", "absent"])
+@pytest.mark.parametrize("count", ["page", "absent"])
 @pytest.mark.parametrize("cap", [10, 50])
 def test_a_page_that_exists_and_is_refused_is_an_error(error: RequestError, count: Any, cap: int) -> None:
     service = FakeService(whole(120), cap=cap, count=count, breaks=(2, error))
