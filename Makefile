@@ -12,7 +12,7 @@ READY = $(VENV)/.ready
 CHECK_PYTHON = @"$(PYTHON)" -c 'import sys; \
   sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, for example: make PYTHON=python3.12")'
 
-TARGETS = help demo test lint docs coverage mutation benchmark release-check clean
+TARGETS = help demo demo-events test lint docs coverage mutation benchmark release-check clean
 # Directories that are named as a target, such as tests, would count as made.
 UNKNOWN = $(filter-out $(TARGETS) %/.ready,$(MAKECMDGOALS))
 $(if $(UNKNOWN),$(error There is no target '$(firstword $(UNKNOWN))'. 'make help' lists the targets))
@@ -24,6 +24,9 @@ help: ## List the targets
 
 demo: $(READY) ## Show the plugin at work on simulated nodes
 	@trap "" INT; exec "$(VENV)/bin/python" -m tests.demo # which handles Ctrl-C as soon as it can
+
+demo-events: $(VENV)-events/.ready ## Show Event-Driven Ansible at work on simulated nodes (needs Java)
+	@"$(VENV)-events/bin/python" -m tests.simulator.demo_events
 
 test: $(READY) ## Run the suite, or a part of it: TESTS=tests/unit/test_errors.py
 	"$(VENV)/bin/python" -m pytest $(TESTS)
@@ -47,6 +50,12 @@ $(READY): requirements.txt tests/requirements.txt
 	$(CHECK_PYTHON)
 	"$(PYTHON)" -m venv "$(VENV)"
 	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check "$(CORE)" -r tests/requirements.txt
+	@touch "$@"
+
+$(VENV)-events/.ready: requirements.txt tests/requirements.txt tests/requirements-events.txt
+	$(CHECK_PYTHON)
+	"$(PYTHON)" -m venv "$(VENV)-events"
+	"$(VENV)-events/bin/python" -m pip install --quiet --disable-pip-version-check "$(CORE)" -r tests/requirements-events.txt
 	@touch "$@"
 
 .venv-nox/.ready:

@@ -163,6 +163,18 @@ def artifact(session: nox.Session, core: str) -> None:
         session.run("pytest", *session.posargs)
 
 
+@nox.session
+@nox.parametrize("python,core", [nox.param("3.11", OLDEST, id=OLDEST), nox.param("3.12", NEWEST, id=NEWEST)])
+def events(session: nox.Session, core: str) -> None:
+    """The event source in the real ansible-rulebook, which needs Java."""
+    if not shutil.which("java") and "JAVA_HOME" not in os.environ:
+        session.error("ansible-rulebook needs Java 17 or newer, for example Debian's package openjdk-17-jre-headless.")
+    session.install(ansible_core(core), "-r", "tests/requirements-events.txt")
+    # What an event may do in a play is the one thing that differs between cores.
+    chosen = ["tests/events"] if core == NEWEST else ["tests/events/test_engine.py", "-k", "template"]
+    session.run("pytest", *(session.posargs or chosen), env={"NO_SKIPS": "1"})
+
+
 @nox.session(python=TOOLS_PYTHON)
 def lint(session: nox.Session) -> None:
     """Style, types, spelling, and what Ansible's community asks of a collection."""

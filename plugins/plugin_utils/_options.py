@@ -78,9 +78,9 @@ def check(values: Mapping[str, Any]) -> Options:
         api_url=values["api_url"],
         page_size=_whole("page_size", values["page_size"], 1),
         concurrency=_whole("concurrency", values["concurrency"], 1, _MOST_REQUESTS),
-        timeout=_seconds("timeout", values["timeout"]),
+        timeout=seconds("timeout", values["timeout"]),
         retries=_whole("retries", values["retries"], 0),
-        deadline=_seconds("deadline", values["deadline"]),
+        deadline=seconds("deadline", values["deadline"]),
         verify=_verify(values["validate_certs"], values["ca_path"]),
         states=_states(_texts("states", values["states"])),
         expressions=_expressions(values),
@@ -88,7 +88,7 @@ def check(values: Mapping[str, Any]) -> Options:
         group_by=_texts("group_by", values["group_by"]),
         patience=Patience(
             timeout=_whole("wait_timeout", values["wait_timeout"], 0),
-            interval=_seconds("wait_interval", values["wait_interval"]),
+            interval=seconds("wait_interval", values["wait_interval"]),
             nodes=None if values["wait_nodes"] is None else _whole("wait_nodes", values["wait_nodes"], 1),
         ),
         strict=values["strict"],
@@ -148,7 +148,11 @@ def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
     return value
 
 
-def _seconds(name: str, value: float) -> float:
+def seconds(name: str, value: float) -> float:
+    """Return a number of seconds.
+
+    :raises ConfigurationError: it is not above 0, or too large for a clock
+    """
     if not value > 0:
         raise ConfigurationError(f"{name} is {value}. It must be a number of seconds above 0.")
     if value > _MOST:

@@ -16,8 +16,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads impor
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     IncompleteError,
+    NotFoundError,
     NotJsonError,
     RequestError,
+    ResponseError,
     StatusError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
@@ -91,15 +93,32 @@ class Client:
         return [results[index] for index in range(len(endpoints))]
 
     def status(self, project_id: str, run_name: str, deadline: Deadline) -> str | None:
-        """Return the status of one run (the answer's shape: documented).
+        """Return the status of one run.
 
         None where the service does not say, or cannot be asked: a request that is optional is no reason to fail.
         """
         try:
-            body = self._transport.get(Request("the status of a run", run_path(project_id, run_name)), deadline)
+            return self.find_run(project_id, run_name, deadline)[1]
         except RequestError:
             return None
-        return text(body.get("status")) if isinstance(body, dict) else None
+
+    def find_run(self, project_id: str, run_name: str, deadline: Deadline) -> tuple[bool, str | None]:
+        """Return whether the service has a run, and its status where it says that (the answer's shape: documented).
+
+        :raises RequestError: the service gave no answer, which proves nothing
+        """
+        request = Request("the status of a run", run_path(project_id, run_name))
+        try:
+            body = self._transport.get(request, deadline, probe=True)
+        except NotFoundError:
+            return False, None
+        except StatusError as error:
+            if error.status in _NO_ANSWER:
+                raise
+            return True, None
+        except ResponseError:
+            return True, None
+        return True, text(body.get("status")) if isinstance(body, dict) else None
 
     def _page(self, endpoint: Endpoint, page: PageRequest, deadline: Deadline) -> Page:
         """Return one page; what the service answers in place of rows is a page that holds the refusal."""

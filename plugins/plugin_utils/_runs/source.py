@@ -21,7 +21,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
 
 if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
@@ -48,29 +50,10 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
     """
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader as _reading
 
-    transport = Transport(
-        options.api_url,
-        _credentials.resolve(given, warn=reporter.warn),
-        timeout=options.timeout,
-        retries=options.retries,
-        connections=options.concurrency,
-        verify=options.verify,
-        trace=reporter.trace,
-        notify=reporter.tell,
-    )
-    if options.verify is False:
-        reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
-    api = Client(
-        transport,
-        page_size=options.page_size,
-        concurrency=options.concurrency,
-        verbose=reporter.detail,
-        trace=reporter.trace,
-    )
+    transport, api = connect(options, given, reporter)
     deadline: Deadline  # of the reading under way, with the look-ups that follow it
     available = ""
 
@@ -98,6 +81,37 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     reporter.detail(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
     _report_empty(runs, options.selection, reporter, available)
     return runs
+
+
+def connect(options: Options, given: Given, reporter: Reporter) -> tuple[Transport, Client]:
+    """Return what sends requests, which the caller closes, and what reads lists with it.
+
+    :raises ConfigurationError: a credential is missing, or an option cannot be used
+    """
+    # Imported where they are needed: they load requests, which takes longer than a cached inventory.
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+
+    transport = Transport(
+        options.api_url,
+        _credentials.resolve(given, warn=reporter.warn),
+        timeout=options.timeout,
+        retries=options.retries,
+        connections=options.concurrency,
+        verify=options.verify,
+        trace=reporter.trace,
+        notify=reporter.tell,
+    )
+    if options.verify is False:
+        reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
+    client = Client(
+        transport,
+        page_size=options.page_size,
+        concurrency=options.concurrency,
+        verbose=reporter.detail,
+        trace=reporter.trace,
+    )
+    return transport, client
 
 
 def read_cached(

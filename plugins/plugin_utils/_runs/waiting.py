@@ -26,7 +26,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
 
 # Faults that do not pass while one waits.
-_LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenied, QuotaError)
+LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenied, QuotaError)
 
 # Seconds after which no successor of a node that has exited is expected any more (inferred).
 _SUCCESSION = 15.0
@@ -76,7 +76,7 @@ def wait(
         try:
             runs = read()
         except RequestError as error:
-            if over or isinstance(error, _LASTING):
+            if over or isinstance(error, LASTING):
                 raise
             progress = f"{error} Still waiting."
         else:

@@ -1,0 +1,275 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The event source: reads at an interval, and puts an event for each change.
+
+A reading is synchronous and runs on a thread that never holds the process, so that the event loop goes on and the process can end
+while a request hangs.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import yaml
+from ansible import constants
+from ansible.errors import AnsibleError
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError, RequestError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, Known, Watch, compare, without
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.follower import Follower
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Reporter, connect
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import LASTING
+
+Result = TypeVar("Result")
+
+NAME = "navercloud.nsml.nodes"
+
+# The options of the inventory plugin that the event source has too.
+SHARED = (
+    "project",
+    "run",
+    "access_key",
+    "secret_key",
+    "api_key",
+    "profile",
+    "api_url",
+    "page_size",
+    "concurrency",
+    "timeout",
+    "retries",
+    "deadline",
+    "validate_certs",
+    "ca_path",
+    "wait_nodes",
+)
+
+# What the inventory plugin takes from Ansible's own documentation.
+_NOTHING_CONSTRUCTED = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], "leading_separator": True}
+
+_INVENTORY_PLUGIN = Path(__file__).parents[1] / "inventory" / "nodes.py"
+
+# So many readings in a row that end in a fault which does not pass end the source.
+_MOST_LASTING = 3
+
+# Seconds; an interval that is longer stays.
+_LONGEST_PAUSE = 300.0
+
+_logger = logging.getLogger(NAME)
+
+
+class Queue(Protocol):
+    """Where events are put; it is full while the rulebook takes none."""
+
+    def put(self, event: Mapping[str, Any], /) -> Awaitable[None]:
+        """Put an event."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of the event source, checked.
+
+    :param options: those that the inventory plugin has too
+    :param interval: seconds between the starts of two readings
+    :param state_file: where to remember what was put
+    :param initial: whether to report what is ready at the start
+    """
+
+    options: _options.Options
+    given: Given
+    interval: float
+    state_file: str | None
+    initial: bool
+
+
+async def follow(queue: Queue, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Read at an interval and put an event for each change, for good.
+
+    :param own: the documentation of the options that the inventory plugin does not have
+    :raises NsmlError: an argument is wrong, or a fault that does not pass was met by the first reading or by three in a row
+    """
+    source = _Source(read_arguments(arguments, own))
+    try:
+        await source.run(queue)
+    finally:
+        source.close()
+
+
+def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Arguments:
+    """Return the arguments, checked as the inventory plugin checks its options, with its defaults and environment variables.
+
+    :raises ConfigurationError: one of them cannot be used
+    """
+    documented = options_of(_INVENTORY_PLUGIN)
+    definitions = {**{name: documented[name] for name in SHARED}, **own}
+    _options.check_given(arguments, definitions)
+    _options.check_types(arguments, definitions)
+    config: Any = constants.config
+    config.initialize_plugin_configuration_definitions("event_source", NAME, definitions)
+    try:
+        values = config.get_plugin_options("event_source", NAME, direct=arguments)
+    except AnsibleError as error:
+        raise ConfigurationError(str(error)) from None
+    values = {name: _value(name, value, arguments, definitions[name]) for name, value in values.items()}
+    defaults = {name: definition.get("default") for name, definition in documented.items()}
+    return Arguments(
+        options=_options.check({**defaults, **_NOTHING_CONSTRUCTED, **values}),
+        given=_credentials_of(arguments, values),
+        interval=_options.seconds("interval", values["interval"]),
+        state_file=values["state_file"],
+        initial=values["initial"],
+    )
+
+
+def _value(name: str, value: Any, given: Mapping[str, Any], definition: Mapping[str, Any]) -> Any:
+    """Return the value of an option; an environment variable that is empty counts as one that is not set."""
+    if value != "" or name in given:
+        return value
+    variables = (os.environ.get(variable["name"]) for variable in reversed(definition.get("env", ())))
+    return next(filter(None, variables), definition.get("default"))
+
+
+def _credentials_of(given: Mapping[str, Any], values: Mapping[str, Any]) -> Given:
+    """Return the credentials; a profile among the arguments is a choice, which no key in the environment overrules."""
+    of_pair = given if given.get("profile") else values
+    return Given(of_pair.get("access_key"), of_pair.get("secret_key"), values["api_key"], values["profile"])
+
+
+def options_of(plugin: Path) -> dict[str, dict[str, Any]]:
+    """Return the options that a plugin documents, without importing it: that would load most of Ansible."""
+    for statement in ast.parse(plugin.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DOCUMENTATION":
+            options: dict[str, dict[str, Any]] = yaml.safe_load(ast.literal_eval(statement.value))["options"]
+            return options
+    raise LookupError(plugin)
+
+
+class _Source:
+    """What goes on from one reading to the next."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        options = arguments.options
+        self._interval = arguments.interval
+        self._watch = Watch(options.patience.nodes, arguments.initial)
+        self._state = StateFile(arguments.state_file, options.api_url, options.selection) if arguments.state_file else None
+        if self._state:
+            self._state.check()
+        self._known = self._saved = self._remembered()
+        reporter = Reporter(tell=_logger.info, detail=_logger.info, warn=_logger.warning, trace=_logger.debug)
+        self._transport, client = connect(options, arguments.given, reporter)
+        self._follower = Follower(client, options.selection, options.deadline)
+        self._faults = Faults()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    async def run(self, queue: Queue) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            pause = self._interval
+            try:
+                known, changes = await on_thread(self._read)
+            except NsmlError as error:
+                pause = self._faults.pause_after(error, self._interval)
+                _logger.warning("%s The next reading is in %.0f s.", error, pause)
+            else:
+                self._faults.forget()
+                await self._put(queue, known, changes)
+            await asyncio.sleep(max(0.0, began + pause - loop.time()))
+
+    def _read(self) -> tuple[Known, list[Change]]:
+        reading = self._follower.read(self._known or {})
+        return compare(self._known, reading, self._watch, host_names)
+
+    async def _put(self, queue: Queue, known: Known, changes: list[Change]) -> None:
+        """Put the events, and remember those that were put, also when this is cancelled among them."""
+        done = 0
+        try:
+            for change in changes:
+                await queue.put(event_of(change))
+                done += 1
+        finally:
+            self._remember(without(known, self._known or {}, changes[done:]) if done < len(changes) else known)
+
+    def _remembered(self) -> Known | None:
+        try:
+            return self._state.load() if self._state else None
+        except StateError as error:
+            _logger.warning("Cannot use 'state_file' %s: %s. It is begun anew.", self._state and self._state.path, error)
+            return None
+
+    def _remember(self, known: Known) -> None:
+        self._known = known
+        if self._state and known != self._saved:
+            try:
+                self._state.save(known)
+                self._saved = known
+            except OSError as error:
+                _logger.warning("Cannot write 'state_file' %s: %s. It is tried again.", self._state.path, error.strerror)
+
+
+class Faults:
+    """The faults of the last readings in a row."""
+
+    def __init__(self) -> None:
+        self._has_read = False
+        self._lasting = self._all = 0
+
+    def forget(self) -> None:
+        """Begin anew after a reading that succeeded."""
+        self._has_read = True
+        self._lasting = self._all = 0
+
+    def pause_after(self, error: NsmlError, interval: float) -> float:
+        """Return the seconds from the start of the reading that met a fault to the next, more after each.
+
+        :raises NsmlError: the fault, if it does not pass
+        """
+        passes = isinstance(error, RequestError) and not isinstance(error, LASTING)
+        self._lasting = 0 if passes else self._lasting + 1
+        if not passes and (not self._has_read or self._lasting >= _MOST_LASTING):
+            raise error
+        self._all += 1
+        return max(interval, min(_LONGEST_PAUSE, interval * 2.0 ** min(self._all, 30)))
+
+
+async def on_thread(function: Callable[[], Result]) -> Result:
+    """Return a function's result, computed on a thread that the process does not wait for when it ends."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def settle(result: Result | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = function()
+        except BaseException as raised:  # noqa: BLE001  not handled here: raised to whoever awaits
+            error = raised
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="nsml-reading", daemon=True).start()
+    return await future

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Readings one after the other: the chosen runs, and those that were chosen before, by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, KnownRun, Reading, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+
+if TYPE_CHECKING:
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
+
+
+class Follower:
+    """Reads the chosen runs again and again.
+
+    :param seconds: how long one reading may take
+    """
+
+    def __init__(self, client: Client, selection: Selection, seconds: float) -> None:
+        self._client = client
+        self._selection = selection
+        self._seconds = seconds
+
+    def read(self, known: Known) -> Reading:
+        """Return one complete reading.
+
+        :param known: what is known of the readings so far; nothing before the first
+        :raises SelectionError: a project or run does not exist, and none that is known was lost
+        :raises RequestError: a list could not be read, or not be proven complete
+        """
+        deadline = Deadline(self._seconds)
+        going_on = {key: old.run for key, old in known.items() if not old.has_ended}
+        alone: dict[tuple[str, str], RunRows | None] = {}
+        try:
+            chosen = reader.read(self._client, self._selection, deadline)
+        except SelectionError:
+            # A run that was chosen by its name, or its project, may be gone.
+            alone = {key: self._alone(run, deadline) for key, run in going_on.items()}
+            lost = {run.name for key, run in going_on.items() if alone[key] is None}
+            if not lost:
+                raise
+            chosen = self._rest(lost, deadline)
+        chosen = [self._with_status(found, known.get(key_of(found.run)), deadline) for found in chosen]
+        keys = {key_of(found.run) for found in chosen}
+        alone |= {key: self._alone(run, deadline) for key, run in going_on.items() if key not in keys and key not in alone}
+        left = {key: found for key, found in alone.items() if key not in keys}
+        return Reading(
+            runs=[*chosen, *(found for found in left.values() if found)],
+            not_chosen=frozenset(left),
+            lost=frozenset(key for key, found in left.items() if found is None),
+        )
+
+    def _rest(self, lost: set[str], deadline: Deadline) -> list[RunRows]:
+        """Return the runs that are left when those of these names are gone, which are not asked for again."""
+        rest = tuple(name for name in self._selection.runs if name not in lost)
+        if not rest or len(rest) == len(self._selection.runs):
+            return []
+        self._selection = replace(self._selection, runs=rest)
+        return reader.read(self._client, self._selection, deadline)
+
+    def _alone(self, run: Run, deadline: Deadline) -> RunRows | None:
+        """Return a run that is no longer chosen, with its status; None where the service no longer has it."""
+        is_there, status = self._client.find_run(run.project_id, run.name, deadline)
+        try:
+            (rows,) = self._client.read([nodes_of(run.project_id, run.name, run.project_title)], deadline)
+        except NotFoundError:
+            rows = []
+        return RunRows(replace(run, status=status), rows) if is_there or rows else None
+
+    def _with_status(self, found: RunRows, before: KnownRun | None, deadline: Deadline) -> RunRows:
+        """Ask for the status of a run that was chosen without the list of runs, unless it goes on as it was."""
+        if found.run.status or _goes_on(found.rows, before):
+            return found
+        return replace(found, run=replace(found.run, status=self._client.status(found.run.project_id, found.run.name, deadline)))
+
+
+def _goes_on(rows: Sequence[Row], before: KnownRun | None) -> bool:
+    """Return whether all is as it was, and all nodes are ready."""
+    if before is None or len(rows) != len(before.nodes):
+        return False
+    known = {seen.node.id: seen.node.row for seen in before.nodes.values() if seen.ready and not seen.is_missing}
+    return all(known.get(str(row["nodeId"])) == row for row in rows)

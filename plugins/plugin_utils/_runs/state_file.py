@@ -1,0 +1,156 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file that remembers what was reported, from one start to the next. It holds rows of the API, and no keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, KnownNode, KnownRun, RunKey, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
+
+_VERSION = 1
+
+# What is true or false of a node, and of a run.
+_MARKS_OF_NODE = ("is_missing", "ended_with_run")
+_MARKS_OF_RUN = ("all_exited", "not_chosen", "has_ended")
+
+
+class StateError(Exception):
+    """The file cannot be used; the message says why, as in "it is damaged"."""
+
+
+class StateFile:
+    """A state file of one selection.
+
+    :param api_url: the service whose runs it remembers
+    """
+
+    def __init__(self, path: str, api_url: str, selection: Selection) -> None:
+        self.path = Path(path)
+        parts = [api_url.rstrip("/"), selection.project, sorted(selection.runs)]
+        self._selection = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def check(self) -> None:
+        """Check that the file can be written.
+
+        :raises ConfigurationError: with the reason
+        """
+        try:
+            if self.path.is_dir():
+                raise IsADirectoryError(None, "it is a directory")
+            file, draft = self._draft()
+            os.close(file)
+            Path(draft).unlink()
+        except OSError as error:
+            raise ConfigurationError(
+                f"Cannot write 'state_file' {self.path}: {error.strerror}. Name a file in a directory that you can write to."
+            ) from None
+
+    def load(self) -> Known | None:
+        """Return what :meth:`save` wrote; None where there is no file.
+
+        :raises StateError: it is damaged, of another version or of another selection, or cannot be read
+        """
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"it cannot be read: {error.strerror}") from None
+        except (ValueError, RecursionError):
+            raise StateError("it is damaged") from None
+        try:
+            if content["version"] != _VERSION:
+                raise StateError("it is of another version of this collection")
+            if content["selection"] != self._selection:
+                raise StateError("it is of other runs: 'api_url', 'project' or 'run' was another one")
+            return dict(map(_run, _check(content["runs"], list)))
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            raise StateError("it is damaged") from None
+
+    def save(self, known: Known) -> None:
+        """Replace the file at once, readable for its owner alone.
+
+        :raises OSError: it cannot be written
+        """
+        runs = [_dumped(run) for run in known.values()]
+        content = json.dumps({"version": _VERSION, "selection": self._selection, "runs": runs})
+        file, draft = self._draft()
+        try:
+            with os.fdopen(file, "w", encoding="utf-8") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(file)
+            Path(draft).replace(self.path)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+
+    def _draft(self) -> tuple[int, str]:
+        return tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # with mode 0600
+
+
+def _dumped(known: KnownRun) -> dict[str, Any]:
+    return {
+        "run": asdict(known.run),
+        "nodes": [
+            {"row": seen.node.row, "host": seen.host, **{name: getattr(seen, name) for name in _MARKS_OF_NODE}}
+            for seen in known.nodes.values()
+        ],
+        "settled": sorted(known.settled),
+        "reported": None if known.reported is None else list(known.reported.items()),
+        **{name: getattr(known, name) for name in _MARKS_OF_RUN},
+    }
+
+
+def _run(content: Mapping[str, Any]) -> tuple[RunKey, KnownRun]:
+    fields = content["run"]
+    run = Run(
+        project_id=_check(fields["project_id"], str),
+        name=_check(fields["name"], str),
+        project_name=_check(fields["project_name"], str, type(None)),
+        status=_check(fields["status"], str, type(None)),
+    )
+    reported = _check(content["reported"], list, type(None))
+    return key_of(run), KnownRun(
+        run=run,
+        nodes=_nodes(_check(content["nodes"], list), run),
+        settled=frozenset(_check(node_id, str) for node_id in _check(content["settled"], list)),
+        reported=None if reported is None else {_check(rank, int): _check(node_id, str) for rank, node_id in reported},
+        **{name: _check(content[name], bool) for name in _MARKS_OF_RUN},
+    )
+
+
+def _nodes(content: Sequence[Mapping[str, Any]], run: Run) -> dict[str, KnownNode]:
+    listed = {text(seen["row"]["nodeId"]): seen for seen in content}
+    if None in listed or len(listed) < len(content):
+        raise ValueError
+    nodes = nodes_of_run([seen["row"] for seen in content], run)
+    return {
+        node.id: KnownNode(
+            node,
+            _check(listed[node.id]["host"], str),
+            **{name: _check(listed[node.id][name], bool) for name in _MARKS_OF_NODE},
+        )
+        for node in nodes
+    }
+
+
+def _check(value: Any, *types: type) -> Any:
+    if type(value) not in types:
+        raise TypeError
+    return value

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Show the event source at work on simulated nodes: `make demo-events`, or `python -m tests.simulator.demo_events`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from . import NODE_RUNNING, RUN_COMPLETED, Simulator
+from .__main__ import demonstration
+
+HERE = Path(__file__).parent.relative_to(Path.cwd())
+RULEBOOK, INVENTORY = HERE / "demo.rulebook.yml", HERE / "demo.nsml.yml"
+
+
+def main() -> int:
+    """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
+    if not shutil.which("java") and "JAVA_HOME" not in os.environ:
+        print("ansible-rulebook needs Java 17 or newer, for example Debian's package openjdk-17-jre-headless.", file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        # Not below the checkout: the path of a control socket must be short.
+        with tempfile.TemporaryDirectory(prefix="nsml-demo-") as scratch, Simulator(demonstration(), ssh=True) as simulator:
+            return _show(simulator, Path(scratch))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _show(simulator: Simulator, scratch: Path) -> int:
+    collections = scratch / "collections"
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))}
+    settings = {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_HOME": str(scratch / "ansible"), "PATH": path}
+    environment = {**mine, **simulator.environment, **settings}
+    print(f"# CLOVA NSML is simulated at {simulator.url}; nothing leaves this machine.\n")
+    install = ["ansible-galaxy", "collection", "install", ".", "--collections-path", str(collections)]
+    subprocess.run(install, env=environment, check=True, stdout=subprocess.DEVNULL)
+    print(f"$ cat {RULEBOOK}\n{RULEBOOK.read_text(encoding='utf-8')}")
+    return _follow(simulator, environment)
+
+
+def _follow(simulator: Simulator, environment: Mapping[str, str]) -> int:
+    """Run the rulebook, and let the next thing happen once it has reacted to the one before."""
+    run = simulator.projects[0].runs[1]
+
+    def let_run() -> None:
+        run.nodes[3].state = NODE_RUNNING
+
+    def end() -> None:
+        run.status = RUN_COMPLETED
+        for node in run.nodes:
+            node.state, node.exit_code = "NODE_STATE_COMPLETED", 0
+
+    steps: list[tuple[str, Callable[[], object]]] = [("^2$", let_run), ("^All 4 ranks", end), ("^Run 2 has ended", lambda: None)]
+    command = ["ansible-rulebook", "--rulebook", str(RULEBOOK), "--inventory", str(INVENTORY)]
+    print(f"$ {' '.join(command)}", flush=True)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            assert process.stdout
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                if re.search(steps[0][0], line):
+                    steps.pop(0)[1]()
+                    if not steps:
+                        return 0
+            return process.wait() or 1
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
