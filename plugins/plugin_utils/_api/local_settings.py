@@ -10,7 +10,6 @@ import os
 import re
 import ssl
 import sys
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,15 +23,15 @@ _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
-def proxy_fault(environment: Mapping[str, str] = os.environ, *, is_refused: bool) -> tuple[str, str] | None:
+def proxy_fault(*, is_refused: bool) -> tuple[str, str] | None:
     """Return what is wrong with the proxy that the environment names, and the remedy; None where nothing is seen.
 
     :param is_refused: the library cannot work with the URL of the service or of the proxy
     """
-    name = next((name for name in _PROXY_VARIABLES if environment.get(name)), None)
+    name = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
     if not name:
         return None
-    value = environment[name]
+    value = os.environ[name]
     scheme = value.partition("://")[0].lower() if "://" in value else "http"
     if scheme not in _PROXY_SCHEMES:
         return f"the URL in '{name}' has an unknown scheme.", "Use http://, https:// or socks5h://."
@@ -46,7 +45,7 @@ def proxy_fault(environment: Mapping[str, str] = os.environ, *, is_refused: bool
     return None
 
 
-def certificates_fault(ca_path: bool | str, environment: Mapping[str, str] = os.environ) -> tuple[str, str] | None:
+def certificates_fault(ca_path: bool | str) -> tuple[str, str] | None:
     """Return what is wrong with the file or folder of trusted certificates, and the remedy; None where nothing is seen.
 
     :param ca_path: the option's value, or a boolean where it is not set
@@ -54,10 +53,10 @@ def certificates_fault(ca_path: bool | str, environment: Mapping[str, str] = os.
     if isinstance(ca_path, str):
         name, place = "ca_path", Path(ca_path)
     else:
-        name = next((name for name in _BUNDLE_VARIABLES if environment.get(name)), "")
+        name = next((name for name in _BUNDLE_VARIABLES if os.environ.get(name)), "")
         if not name:
             return None
-        place = Path(environment[name])
+        place = Path(os.environ[name])
     try:
         if not place.exists():
             return f"'{name}' names a file that does not exist.", f"Correct '{name}', or unset it."
@@ -70,11 +69,11 @@ def certificates_fault(ca_path: bool | str, environment: Mapping[str, str] = os.
     return None
 
 
-def unread_variable(ca_path: bool | str, environment: Mapping[str, str] = os.environ) -> str | None:
+def unread_variable(ca_path: bool | str) -> str | None:
     """Return the variable that names certificates for other programs but not for requests, None where it does not matter."""
-    if isinstance(ca_path, str) or any(environment.get(name) for name in _BUNDLE_VARIABLES):
+    if isinstance(ca_path, str) or any(os.environ.get(name) for name in _BUNDLE_VARIABLES):
         return None
-    return next((name for name in _UNREAD_VARIABLES if environment.get(name)), None)
+    return next((name for name in _UNREAD_VARIABLES if os.environ.get(name)), None)
 
 
 def install(library: str) -> str:

@@ -222,11 +222,14 @@ class _Sweep:
 
         :raises RequestError: that refusal
         """
-        first, zero = self._pages[1].refusal, self._pages[0].refusal if 0 in self._pages else None
-        if first and zero:
-            raise first
-        if zero and min((-1 if entry.rank is None else entry.rank for entry in self.entries.values()), default=-1) >= self._full:
-            raise zero
+        refusals = {number: page.refusal for number, page in self._pages.items() if page.refusal}
+        if {0, 1} <= refusals.keys():
+            raise refusals[1]
+        if (
+            0 in refusals
+            and min((-1 if entry.rank is None else entry.rank for entry in self.entries.values()), default=-1) >= self._full
+        ):
+            raise refusals[0]
         if self._checked:
             self._checked.raise_refusal()
 
