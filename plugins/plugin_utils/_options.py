@@ -25,6 +25,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
 
 # As Ansible takes them; None is a value that was left out.
@@ -47,22 +48,13 @@ KEYS = ("access_key", "secret_key", "api_key")
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(ReadOptions):
     """What the user asked for; the units are those of the plugin's documentation."""
 
-    selection: Selection
-    api_url: str
-    page_size: int
-    concurrency: int
-    timeout: float
-    retries: int
-    deadline: float
-    verify: bool | str
     states: frozenset[str]
     expressions: ExpressionOptions
     hostvars_prefix: str
     group_by: tuple[str, ...]
-    patience: Patience
     strict: bool
 
 

@@ -24,8 +24,23 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The options that choose and read runs; the units are those of the plugin's documentation."""
+
+    selection: Selection
+    api_url: str
+    page_size: int
+    concurrency: int
+    timeout: float
+    retries: int
+    deadline: float
+    verify: bool | str
+    patience: Patience
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class Reporter:
     trace: Callable[[str], object]
 
 
-def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
+def read(options: ReadOptions, given: Given, reporter: Reporter) -> list[RunRows]:
     """Return the chosen runs with the rows of their nodes, read now, and waited for where the user wants that.
 
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
@@ -83,7 +98,7 @@ def read(options: Options, given: Given, reporter: Reporter) -> list[RunRows]:
     return runs
 
 
-def connect(options: Options, given: Given, reporter: Reporter) -> tuple[Transport, Client]:
+def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Transport, Client]:
     """Return what sends requests, which the caller closes, and what reads lists with it.
 
     :raises ConfigurationError: a credential is missing, or an option cannot be used
@@ -115,7 +130,7 @@ def connect(options: Options, given: Given, reporter: Reporter) -> tuple[Transpo
 
 
 def read_cached(
-    options: Options, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, refresh: bool
+    options: ReadOptions, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, refresh: bool
 ) -> list[RunRows]:
     """Return what the cache holds for these options, or else :func:`read` it and store it there.
 
@@ -142,7 +157,7 @@ def _stored(cache: MutableMapping[str, Any], key: str) -> object:
         return None
 
 
-def _is_enough(snapshot: Snapshot, options: Options) -> bool:
+def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
     """Say whether a snapshot has what the user would otherwise wait for."""
     return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience, options.selection)
 
