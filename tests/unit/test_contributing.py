@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands and files that CONTRIBUTING names are there, and the tools agree on what they run."""
+"""CONTRIBUTING names the modules, files and commands that are there, and the tools agree on what they run."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -29,9 +30,38 @@ def test_each_session_exists(session: str) -> None:
     assert re.search(rf"^def {session}\(session: nox.Session", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:plugins|tests|docs|changelogs)/[\w/.]*)`", TEXT))))
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:plugins|extensions|tests|docs|changelogs)/[\w/.]*)`", TEXT))))
 def test_each_file_exists(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_the_table_of_modules_has_each_module_once() -> None:
+    utils = ROOT / "plugins" / "plugin_utils"
+    modules = [
+        path for folder in ("plugins", "extensions") for path in (ROOT / folder).rglob("*.py") if path.name != "__init__.py"
+    ]
+    names = [str(path.relative_to(utils if utils in path.parents else ROOT)) for path in modules]
+    assert sorted(re.findall(r"^\| `(\S+)` \| .+ \|$", TEXT, re.MULTILINE)) == sorted(names)
+
+
+def test_the_steps_are_those_of_parse_in_their_order() -> None:
+    section = TEXT.partition("### From parse() to hosts")[2].partition("\n#")[0]
+    steps = re.findall(r"^\d+\. `(\w+)`", section, re.MULTILINE)
+    tree = ast.parse((ROOT / "plugins" / "inventory" / "nodes.py").read_text())
+    (parse,) = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "parse")
+    calls = sorted(
+        (call for call in ast.walk(parse) if isinstance(call, ast.Call)), key=lambda call: (call.lineno, call.col_offset)
+    )
+    called = [ast.unparse(call.func).rpartition(".")[2] for call in calls]
+    assert steps
+    assert [name for name in called if name in steps] == steps
+
+
+def test_the_steps_of_the_picture_are_among_those_of_the_list() -> None:
+    section = TEXT.partition("### From parse() to hosts")[2].partition("\n#")[0]
+    steps = re.findall(r"^\d+\. `(\w+)`", section, re.MULTILINE)
+    pictured = re.findall(r'-- "(\w+)" -->', section)
+    assert pictured == [step for step in steps if step in pictured] != []
 
 
 def test_the_simulator_takes_the_option_that_is_named() -> None:
