@@ -15,7 +15,7 @@ from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMP
 def test_each_example_is_run_by_a_test_of_its_name() -> None:
     directories = (Path(__file__).parent, Path(__file__).parents[1] / "events")
     tests = {path.stem.removeprefix("test_examples_") for place in directories for path in place.glob("test_examples_*.py")}
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == tests
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} <= tests
 
 
 def test_the_links_lead_somewhere() -> None:

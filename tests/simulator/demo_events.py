@@ -62,7 +62,11 @@ def _follow(simulator: Simulator, environment: Mapping[str, str]) -> int:
         for node in run.nodes:
             node.state, node.exit_code = "NODE_STATE_COMPLETED", 0
 
-    steps: list[tuple[str, Callable[[], object]]] = [("^2$", let_run), ("^All 4 ranks", end), ("^Run 2 has ended", lambda: None)]
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("bert-2-2.*ok=", let_run),
+        ("^All 4 ranks", end),
+        ("^Run 2 has ended", lambda: None),
+    ]
     command = ["ansible-rulebook", "--rulebook", str(RULEBOOK), "--inventory", str(INVENTORY)]
     print(f"$ {' '.join(command)}", flush=True)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

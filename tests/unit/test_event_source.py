@@ -142,9 +142,7 @@ def test_events_come_as_nodes_become_ready(simulator: Simulator) -> None:
     played(Source(simulator), play)
 
 
-@pytest.mark.parametrize(
-    "fault", [Answer(500), Answer(503), Answer(429), Answer(200, "no JSON"), Answer(200, {"projects": "none"}), REFUSED]
-)
+@pytest.mark.parametrize("fault", [Answer(500), Answer(503), Answer(429), Answer(200, "no JSON"), REFUSED])
 def test_a_fault_of_the_service_is_logged_and_no_event_is_lost_to_it(
     simulator: Simulator, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
