@@ -20,7 +20,7 @@ from pathlib import Path
 ENGINE = Path(sys.executable).with_name("ansible-rulebook")
 
 # A busy machine takes long to start Java and Ansible.
-PATIENCE = 120
+PATIENCE = 600
 
 
 class Rulebook:
