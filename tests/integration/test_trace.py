@@ -20,7 +20,7 @@ PAGES = Path(__file__).resolve().parents[2] / "docs/docsite/rst"
 def trace(text: str) -> list[str]:
     """Return the lines of a trace, without indentation and seconds."""
     lines = [line.strip() for line in text.splitlines() if "navercloud.nsml.nodes: GET " in line]
-    return [re.sub(r"[0-9]+\.[0-9]{2} s", "N s", line) for line in lines]
+    return [re.sub(r"([0-9]+\.[0-9]{2}|\.\.\.) s", "N s", line) for line in lines]
 
 
 def traced(workplace: Workplace, text: str, verbosity: str = "-vvv") -> str:

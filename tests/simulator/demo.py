@@ -14,7 +14,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from ..processes import started
 from . import NODE_RUNNING, Simulator
@@ -26,6 +28,9 @@ PROVISION = Path("docs/examples/provision")
 
 # The pending node becomes ready so long after Ansible has begun to wait for it.
 PENDING_SECONDS = 3
+
+# A connection that ssh keeps open for later commands keeps a command's standard error open, too: wait no longer for its end.
+LAST_WORDS_SECONDS = 0.5
 
 # How often to check, while a command runs, whether to stop.
 POLL_SECONDS = 0.05
@@ -115,9 +120,19 @@ class _Shell:
         :raises subprocess.CalledProcessError: it failed
         """
         print(f"\n$ {command}", flush=True)
-        with started(shlex.split(command), self._environment) as process:
+        with started(shlex.split(command), self._environment, stderr=subprocess.PIPE, text=True) as process:
+            copier = threading.Thread(target=self._copy, args=(process.stderr,), daemon=True)
+            copier.start()
             while process.poll() is None:
                 if self._stop.wait(POLL_SECONDS):
                     raise Stopped
+            copier.join(LAST_WORDS_SECONDS)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command)
+
+    def _copy(self, errors: IO[str]) -> None:
+        """Show what a command writes to standard error, but for the traceback of one that is interrupted while it starts."""
+        with suppress(ValueError):  # closed, with the command
+            for line in errors:
+                if not self._stop.is_set():
+                    print(line, end="", file=sys.stderr, flush=True)

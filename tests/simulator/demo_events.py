@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..processes import started
 from . import NODE_RUNNING, RUN_COMPLETED, Simulator
 from .__main__ import demonstration
 
@@ -69,19 +70,15 @@ def _follow(simulator: Simulator, environment: Mapping[str, str]) -> int:
     ]
     command = ["ansible-rulebook", "--rulebook", str(RULEBOOK), "--inventory", str(INVENTORY)]
     print(f"$ {' '.join(command)}", flush=True)
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        try:
-            assert process.stdout
-            for line in process.stdout:
-                print(line, end="", flush=True)
-                if re.search(steps[0][0], line):
-                    steps.pop(0)[1]()
-                    if not steps:
-                        return 0
-            return process.wait() or 1
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    with started(command, environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if re.search(steps[0][0], line):
+                steps.pop(0)[1]()
+                if not steps:
+                    return 0
+        return process.wait() or 1
 
 
 if __name__ == "__main__":
