@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import unquote
 
@@ -231,3 +232,10 @@ def test_an_error_text_shows_hostile_names_readable_and_short() -> None:
     error = refused("\x1b[31m", nodes_of("p1", "2", "\x1b[31mred\x07\n" + "x" * 10_000))
     assert str(error).isprintable()
     assert len(str(error)) < 1000
+
+
+def test_a_string_that_many_rows_have_is_kept_once() -> None:
+    first, second = page(
+        json.loads('{"nodes": [{"nodeId": "n1", "state": "RUNNING!"}, {"nodeId": "n2", "state": "RUNNING!"}]}')
+    ).entries
+    assert first.row["state"] is second.row["state"]
