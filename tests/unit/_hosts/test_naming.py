@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import (
     GROUP_BY,
+    ExistingNames,
     Host,
-    Known,
     Layout,
     lay_out,
     safe_group,
@@ -44,7 +44,7 @@ def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **change
 def laid_out(
     *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
 ) -> Layout:
-    return lay_out(hosts, group_by, Known(dict(known or {})), strict=strict)
+    return lay_out(hosts, group_by, ExistingNames(dict(known or {})), strict=strict)
 
 
 def restarted(*changes: Mapping[str, Any], run: Run = BERT, names: str | None = None) -> list[Host]:
@@ -125,7 +125,7 @@ def test_each_group_of_a_rank_has_one_host_a_run_and_no_node_is_lost(listed: lis
 def merged(first: Sequence[Host], second: Sequence[Host], *, strict: bool = False) -> tuple[Layout, Layout]:
     """Return two sources that are read one after the other."""
     before = laid_out(*first)
-    known = Known()
+    known = ExistingNames()
     for placed in before.hosts:
         fields = {"node_id": placed.node.id, "project_id": placed.node.run.project_id, "run_name": placed.node.run.name}
         made = {"name": "", "world_size": 1, "ready": True, **fields}
@@ -165,7 +165,7 @@ def test_a_node_of_two_sources_is_one_host_whatever_the_later_one_would_name_it(
 @pytest.mark.parametrize("address", ["ansible_host", "ansible_ssh_host"])
 @pytest.mark.parametrize("wanted", ["bert-2-0", "db"])
 def test_a_host_that_another_source_connects_to_elsewhere_is_not_taken_over(address: str, wanted: str) -> None:
-    known = Known()
+    known = ExistingNames()
     known.add(wanted, {address: "10.0.0.1", "ansible_user": "me", 8080: "open"}, ["web"])  # type: ignore[dict-item]
 
     layout = lay_out([host(name=wanted)], GROUP_BY, known, strict=False)
@@ -177,7 +177,7 @@ def test_a_host_that_another_source_connects_to_elsewhere_is_not_taken_over(addr
 
 
 def test_a_host_of_another_source_that_only_brings_variables_and_groups_is_joined() -> None:
-    known = Known()
+    known = ExistingNames()
     known.add("bert-2-0", {"ansible_user": "me", "role": "gpu"}, ["web"])
 
     assert by_id(lay_out([host()], GROUP_BY, known, strict=True)) == {"n0": "bert-2-0"}
@@ -355,7 +355,7 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
     project_id: str, run_name: str, is_shared: bool
 ) -> None:
     names = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", "nsml_ready"]
-    known = Known()
+    known = ExistingNames()
     known.add("other", {**IDENTITY, "nsml_project_id": project_id, "nsml_run_name": run_name}, names)
     layout = lay_out([host()], GROUP_BY, known, strict=False)
     assert ("nsml_project_bert" in layout.groups) is is_shared
@@ -366,7 +366,7 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
 
 def test_a_group_keeps_the_value_that_another_source_gave_it_where_others_fall_into_it_too() -> None:
     hosts = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
-    groups = lay_out(hosts, ["project"], Known(groups={"nsml_project_a_b": "id1"}), strict=False).groups
+    groups = lay_out(hosts, ["project"], ExistingNames(groups={"nsml_project_a_b": "id1"}), strict=False).groups
     assert groups["nsml_project_a_b"] == ["a_b-1-0"]
     assert len(groups) == 3
 
