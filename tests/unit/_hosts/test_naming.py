@@ -30,13 +30,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row
 
 BERT = Run("id0", "2", "bert")
-HARMLESS = re.compile(r"[\w][\w.-]*")
+SAFE = re.compile(r"[\w][\w.-]*")
 
 NAMES = st.sampled_from(["a-b", "a_b", "a b", "", "...", "-", "all", "nsml", "x" * 200]) | st.text(max_size=6)
 
 
 def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **changes: Any) -> Host:
-    """Return a host that bears its node's own name, or another one."""
+    """Return a host that has its node's own name, or another one."""
     (node,) = nodes_of_run([row(nodeId=node_id, **changes)], run)
     return Host(node, node.name if name is None else name, {})
 
@@ -227,12 +227,12 @@ def test_the_order_of_the_input_changes_nothing(hosts: list[Host], random: Any) 
 
 
 @given(HOSTS)
-def test_all_names_are_unique_and_harmless_and_none_is_lost(hosts: list[Host]) -> None:
+def test_all_names_are_unique_and_safe_and_none_is_lost(hosts: list[Host]) -> None:
     layout = laid_out(*hosts)
     found = [placed.name for placed in layout.hosts]
 
     assert len(set(found)) == len(found) == len(hosts)
-    assert all(HARMLESS.fullmatch(name) for name in found)
+    assert all(SAFE.fullmatch(name) for name in found)
     assert not {"all", "ungrouped", "localhost", "127.0.0.1", "nsml", *layout.groups} & set(found)
     assert all(to_safe_group_name(group, force=True, silent=True) == group for group in layout.groups)
     assert all(set(members) <= set(found) for members in layout.groups.values())
@@ -270,7 +270,7 @@ def test_no_two_projects_states_or_runs_share_a_group(hosts: list[Host]) -> None
         ("a" * 300, "a" * 128),
     ],
 )
-def test_a_name_is_made_of_harmless_characters(wanted: str, name: str) -> None:
+def test_a_name_is_made_of_safe_characters(wanted: str, name: str) -> None:
     assert safe_name(wanted) == name
     assert names(host(name=wanted)) == [name]
 
@@ -315,7 +315,7 @@ def test_a_node_id_is_never_a_whole_name_when_there_is_no_other(node_id: str) ->
     assert name.startswith("node-")
 
 
-def test_node_ids_that_differ_in_harmful_characters_only_are_told_apart() -> None:
+def test_node_ids_that_differ_in_unsafe_characters_only_are_two_names() -> None:
     assert names(*(host(f"n{sign}", name="x") for sign in "*+=@")) == ["x-n_", "x-n__2", "x-n__3", "x-n__4"]
 
 
@@ -326,7 +326,7 @@ def test_a_name_that_is_a_groups_in_its_final_form_is_not_free() -> None:
     assert final not in names(*clashing, host("n2", name=final))
 
 
-def test_a_name_that_another_node_of_another_source_bears_is_not_free() -> None:
+def test_a_name_that_another_node_of_another_source_has_is_not_free() -> None:
     known = {"bert-2-0": "n0", "bert-2-1": "other", "bert-2-1-n1": "another"}
     layout = laid_out(host("n0", rank=0), host("n1", rank=1), known=known)
     assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-1-n1_2"]
@@ -335,7 +335,7 @@ def test_a_name_that_another_node_of_another_source_bears_is_not_free() -> None:
         laid_out(host("n1", rank=1), known=known, strict=True)
 
 
-def test_a_node_that_two_sources_bring_bears_one_name() -> None:
+def test_a_node_of_two_sources_has_one_name() -> None:
     twice = [host("n0", rank=0), host("n1", rank=0)]
     known = {placed.name: placed.node.id for placed in laid_out(*twice).hosts}
     layout = laid_out(*twice, known=known)
@@ -446,13 +446,13 @@ def test_two_values_never_share_a_group_in_silence(first: Run, second: Run, clas
         laid_out(*hosts, strict=True)
 
 
-def test_states_that_differ_in_harmful_characters_only_are_told_apart() -> None:
+def test_states_that_differ_in_unsafe_characters_only_are_two_groups() -> None:
     groups = laid_out(host("n0", rank=0, state="a b"), host("n1", rank=1, state="a_b"), group_by=["state"]).groups
 
     assert sorted(groups.values()) == [["bert-2-0"], ["bert-2-1"]]
 
 
-def test_a_project_that_bears_the_name_of_a_hash_shares_no_group() -> None:
+def test_a_project_that_is_named_as_a_hash_shares_no_group() -> None:
     clashing = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
     final = next(iter(laid_out(*clashing, group_by=["project"]).groups)).removeprefix("nsml_project_")
 
