@@ -26,14 +26,14 @@
             │   └── QuotaError      429 code 400: the quota is used up
             └── ServerError         5xx
 
-Every text is written for the user: what failed, where, the service's own words, what to do next.
+Every message is written for the user: what failed, where, the service's own words, what to do next.
 """
 
 from __future__ import annotations
 
 
 class NsmlError(Exception):
-    """Base of all errors that this collection raises on purpose; its text is meant for the user."""
+    """Base of all errors that this collection raises on purpose; its message is meant for the user."""
 
 
 class ConfigurationError(NsmlError):

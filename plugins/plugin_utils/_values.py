@@ -25,7 +25,7 @@ def text(value: object) -> str | None:
 
 
 def integer(value: object) -> int | None:
-    """Return a whole number, also one that was sent as text or as 3.0; None for all else."""
+    """Return an integer, also one that was sent as a string or as 3.0; None for all else."""
     if isinstance(value, str):
         digits = value.strip()  # int() strips fewer kinds of blanks
         return int(digits) if re.fullmatch(r"-?[0-9]{1,18}", digits) else None
@@ -35,7 +35,7 @@ def integer(value: object) -> int | None:
 
 
 def shortened(names: Iterable[str]) -> str:
-    """Return the first names as one text, and how many more there are."""
+    """Return the first names in one string, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - _MOST_NAMED:,} more" if len(listed) > _MOST_NAMED else ""
     return ", ".join(listed[:_MOST_NAMED]) + more
@@ -59,7 +59,7 @@ def readable_body(body: str, redact: Callable[[str], str] = str) -> str:
     """
     text = re.sub(r"<[^<>]*>", " ", redact(body)[: 20 * _MAX_WORDS])
     if "&" in text:
-        from html import unescape  # which has a large table, for a text that is hardly ever met
+        from html import unescape  # which has a large table, for a string that is hardly ever met
 
         text = unescape(text)
     return readable(text, redact)

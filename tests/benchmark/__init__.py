@@ -4,9 +4,9 @@
 
 """Speed and memory of the plugin, against the floor that Ansible itself sets and against inventory plugins of other clouds.
 
-`make benchmark`, or `python -m tests.benchmark` from the root. The road of a measurement::
+`make benchmark`, or `python -m tests.benchmark` from the root. The data flow of a measurement::
 
     fleet -> server -> inventories -> cases -> runner -> report -> plot
 
-The rooms know only those before them. All that is compared has the same hosts; where groups matter, the same groups.
+Each module knows only those before it. All that is compared has the same hosts; where groups matter, the same groups.
 """

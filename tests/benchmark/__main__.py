@@ -29,8 +29,8 @@ def main() -> int:
     with running() as runner:
         make = Inventories(runner)
         cases = [case for case in all_cases(make) if given.only in case.what]
-        rows = rounds.measure(runner, cases, given.rounds, _tell)
-        curves = [] if given.only else growth.measure(runner, growth.kinds(make), growth.SIZES, _tell)
+        rows = rounds.measure(runner, cases, given.rounds, _report_progress)
+        curves = [] if given.only else growth.measure(runner, growth.kinds(make), growth.SIZES, _report_progress)
     print(report.table(rows))
     if not given.only:
         _write(results.gather(make.peers(), rows, curves, given.rounds))
@@ -45,7 +45,7 @@ def _write(found: results.Results) -> None:
     report.PAGE.write_text(report.page(results.load_all()))
 
 
-def _tell(text: str) -> None:
+def _report_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

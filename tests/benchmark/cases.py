@@ -61,8 +61,8 @@ def all_cases(make: Inventories) -> list[Case]:
 
     The bounds are for where Ansible itself takes strings for untrusted.
     """
-    rooms = [against_script, against_empty, of_start, of_growth, of_network, of_requests, against_peers]
-    cases = [case for room in rooms for case in room(make)]
+    groups = [against_script, against_empty, of_start, of_growth, of_network, of_requests, against_peers]
+    cases = [case for group in groups for case in group(make)]
     return [*(replace(case, bound=None) for case in cases), *of_marking(make)] if marks_strings() else cases
 
 
@@ -198,5 +198,5 @@ def core_version() -> str:
 
 
 def marks_strings() -> bool:
-    """Say whether this ansible-core needs each string marked: up to 2.18, all that is not marked is a template."""
+    """Return whether this ansible-core needs each string marked: up to 2.18, all that is not marked is a template."""
     return tuple(map(int, core_version().split(".")[:2])) < (2, 19)

@@ -51,7 +51,7 @@ def kinds(make: Inventories) -> dict[str, Kind]:
     }
 
 
-def measure(runner: Runner, found: Mapping[str, Kind], sizes: Sequence[int], tell: Callable[[str], object]) -> list[Curve]:
+def measure(runner: Runner, found: Mapping[str, Kind], sizes: Sequence[int], notify: Callable[[str], object]) -> list[Curve]:
     """Measure each kind of inventory at each size, size after size."""
     seconds: dict[str, dict[int, float]] = {name: {} for name in found}
     for size in sizes:
@@ -59,5 +59,5 @@ def measure(runner: Runner, found: Mapping[str, Kind], sizes: Sequence[int], tel
             if size <= kind.largest:
                 taken = runner.measure(list_hosts(kind.write(fleet_of(size)))).cpu
                 seconds[name][size] = taken
-                tell(f"plot: {size:,} hosts, {taken:.2f} s, {name}")
+                notify(f"plot: {size:,} hosts, {taken:.2f} s, {name}")
     return [Curve(name, tuple(taken), tuple(taken.values())) for name, taken in seconds.items()]

@@ -52,11 +52,11 @@ class Pair:
     theirs: Measurement | float | None
 
 
-def measure(runner: Runner, cases: Sequence[Case], rounds: int, tell: Callable[[str], object]) -> list[Row]:
+def measure(runner: Runner, cases: Sequence[Case], rounds: int, notify: Callable[[str], object]) -> list[Row]:
     """Measure all cases so many times, after one round that does not count: it fills the caches of Python and of the server."""
     commands = []
     for case in cases:
-        tell(f"preparing: {case.what}")
+        notify(f"preparing: {case.what}")
         commands.append(case.prepare())
     pairs: list[list[Pair]] = [[] for _case in cases]
     for number in range(rounds + 1):
@@ -64,7 +64,7 @@ def measure(runner: Runner, cases: Sequence[Case], rounds: int, tell: Callable[[
             pair = Pair(runner.measure(command), runner.measure(against) if isinstance(against, Command) else against)
             if number:
                 measured.append(pair)
-            tell(f"round {number} of {rounds}: {_ratio(case, pair):.3f} {case.what}")
+            notify(f"round {number} of {rounds}: {_ratio(case, pair):.3f} {case.what}")
     return [_row(case, measured) for case, measured in zip(cases, pairs)]
 
 

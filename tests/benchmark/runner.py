@@ -91,12 +91,12 @@ class Runner:
                 printed = output.read(10_000).decode(errors="replace")
                 if process.returncode:
                     raise RuntimeError(f"{' '.join(command.arguments)} ended with {process.returncode}:\n{printed}")
-        told = re.search(r"seconds: ([0-9.]+)", printed)
+        reported = re.search(r"seconds: ([0-9.]+)", printed)
         return Measurement(
             cpu=usage.ru_utime + usage.ru_stime,
             wall=wall,
             memory=usage.ru_maxrss / 1024,
-            fetch=float(told[1]) if told else 0.0,
+            fetch=float(reported[1]) if reported else 0.0,
             printed=printed,
             **self._counts(),
         )

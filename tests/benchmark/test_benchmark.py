@@ -57,7 +57,7 @@ def test_a_command_that_fails_is_no_measurement(runner: Runner) -> None:
         runner.measure(Command(("ls", "nowhere")))
 
 
-def test_what_the_plugin_says_of_its_reading_is_understood(runner: Runner) -> None:
+def test_the_seconds_that_the_plugin_reports_are_read(runner: Runner) -> None:
     assert runner.measure(Command(("echo", "read now, requests: 3, seconds: 0.72"))).fetch == 0.72
 
 
@@ -67,14 +67,14 @@ def test_pairs_are_measured_in_turn(runner: Runner) -> None:
         Case("a", lambda: (_counting(log, "a"), _counting(log, "A")), None),
         Case("b", lambda: (_counting(log, "b"), 1), None),
     ]
-    rows = rounds.measure(runner, cases, 2, tell=lambda _text: None)
+    rows = rounds.measure(runner, cases, 2, notify=lambda _text: None)
     assert log.read_text().split() == ["a", "A", "b"] * 3
     assert [row.what for row in rows] == ["a", "b"]
 
 
 def test_the_first_round_does_not_count(runner: Runner) -> None:
     log = runner.directory / "rounds"
-    (row,) = rounds.measure(runner, [Case("x", lambda: (_counting(log, "x"), 2), None, "fetch")], 3, tell=lambda _text: None)
+    (row,) = rounds.measure(runner, [Case("x", lambda: (_counting(log, "x"), 2), None, "fetch")], 3, notify=lambda _text: None)
     assert (row.value, row.against) == (3, 2)
     assert (row.lowest, row.ratio, row.highest) == (1.0, 1.5, 2.0)
 
@@ -84,16 +84,16 @@ def test_a_bound_is_met_or_not(runner: Runner) -> None:
         Case("paired", lambda: (Command(("true",)), 1), 0.0, "requests"),
         Case("alone", lambda: (Command(("true",)), None), 0.5, "memory"),
     ]
-    paired, alone = rounds.measure(runner, cases, 1, tell=lambda _text: None)
+    paired, alone = rounds.measure(runner, cases, 1, notify=lambda _text: None)
     assert (paired.met, alone.met) == (True, False)
     lines = report.table([paired, alone]).splitlines()[2:]
     assert [line.split(" | ")[6] for line in lines] == ["yes", "**no**"]
 
 
-def test_every_row_has_a_text_of_its_own_and_marking_is_measured_where_there_is_any(make: Inventories) -> None:
-    texts = [case.what for case in all_cases(make)]
-    assert len(set(texts)) == len(texts) > 10
-    assert any("without marking" in text for text in texts) == marks_strings()
+def test_every_row_has_a_name_of_its_own_and_marking_is_measured_where_there_is_any(make: Inventories) -> None:
+    names = [case.what for case in all_cases(make)]
+    assert len(set(names)) == len(names) > 10
+    assert any("without marking" in text for text in names) == marks_strings()
 
 
 def test_marks_are_switched_off_only_for_the_comparison(runner: Runner, make: Inventories) -> None:
@@ -107,9 +107,9 @@ def test_marks_are_switched_off_only_for_the_comparison(runner: Runner, make: In
 def test_cost_is_measured_at_each_size_up_to_the_largest(runner: Runner, make: Inventories) -> None:
     assert len(growth.kinds(make)) >= 3
     floor = growth.Kind(lambda _fleet: make.empty(), largest=10)
-    told: list[str] = []
-    (curve,) = growth.measure(runner, {"floor": floor}, (10, 100), told.append)
-    assert (curve.name, curve.sizes, len(told)) == ("floor", (10,), 1)
+    lines: list[str] = []
+    (curve,) = growth.measure(runner, {"floor": floor}, (10, 100), lines.append)
+    assert (curve.name, curve.sizes, len(lines)) == ("floor", (10,), 1)
     assert curve.seconds[0] > 0
 
 
@@ -122,12 +122,12 @@ def test_results_are_kept_as_they_were(tmp_path: Path) -> None:
     assert results.load_all(tmp_path) == [new, old]
 
 
-def test_the_page_is_what_the_results_say() -> None:
+def test_the_page_shows_the_results() -> None:
     assert report.PAGE.read_text() == report.page(results.load_all())
 
 
 @pytest.mark.parametrize("fleet", [Fleet(1, 1), Fleet(10, 3), Fleet(1_000, 10)])
-def test_every_api_tells_of_the_same_hosts(fleet: Fleet) -> None:
+def test_every_api_has_the_same_hosts(fleet: Fleet) -> None:
     nodes = [node for run in range(1, fleet.runs + 1) for node in _rows(server.nsml_nodes, fleet, str(run), "nodes")]
     ours = [(f"{node['projectName']}-{node['runName']}-{node['rank']}", node["projectName"], node["host"]) for node in nodes]
     hcloud = _rows(server.hcloud_servers, fleet, "", "servers")

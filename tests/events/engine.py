@@ -20,7 +20,7 @@ from pathlib import Path
 ENGINE = Path(sys.executable).with_name("ansible-rulebook")
 
 # A busy machine takes long to start Java and Ansible.
-PATIENCE = 600
+WAIT_SECONDS = 600
 
 
 class Rulebook:
@@ -51,7 +51,7 @@ class Rulebook:
 
     def wait_for(self, pattern: str, times: int = 1) -> str:
         """Return what was printed once it matches a pattern so many times."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + WAIT_SECONDS
         with self._more:
             while len(re.findall(pattern, "".join(self._lines), re.MULTILINE)) < times:
                 left = end - time.monotonic()
@@ -67,8 +67,8 @@ class Rulebook:
 
     def ended(self) -> int:
         """Return its exit code once it has ended."""
-        code = self._process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
+        code = self._process.wait(WAIT_SECONDS)
+        self._reader.join(WAIT_SECONDS)
         return code
 
     def kill(self) -> None:

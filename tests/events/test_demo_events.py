@@ -31,7 +31,7 @@ def test_it_shows_each_event() -> None:
     assert left == []
 
 
-def test_a_clear_line_says_that_java_is_missing(tmp_path: Path) -> None:
+def test_missing_java_is_reported_in_one_line(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": str(tmp_path)}
     done = subprocess.run(COMMAND, cwd=REPOSITORY, env=environment, text=True, capture_output=True, timeout=600, check=False)
     assert done.returncode == 1

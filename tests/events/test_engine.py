@@ -64,7 +64,7 @@ def rules(directory: Path, **arguments: Any) -> None:
     Workplace(directory).write("rules.yml", RULES.format(project=PROJECT_ID, arguments=text))
 
 
-def told(engine: Rulebook) -> list[str]:
+def events(engine: Rulebook) -> list[str]:
     """Return the events that were printed, in short."""
     return re.findall(r"TOLD ([\w -]+)", engine.printed)
 
@@ -77,7 +77,7 @@ def test_each_event_is_put_once_over_a_restart_and_an_outage(tmp_path: Path, sim
         nodes[2].state = NODE_RUNNING
         engine.wait_for("TOLD run_ready")
         assert engine.terminate() != 0
-        assert told(engine) == ["ready bert-2-0", "ready bert-2-1", "ready bert-2-2", "run_ready"]
+        assert events(engine) == ["ready bert-2-0", "ready bert-2-1", "ready bert-2-2", "run_ready"]
     nodes[0].state, nodes[0].exit_code = "NODE_STATE_FAILED", 137
     nodes[1].port = 15009
     nodes.append(Node(rank=0, port=15008))
@@ -85,7 +85,7 @@ def test_each_event_is_put_once_over_a_restart_and_an_outage(tmp_path: Path, sim
     with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
         assert engine.ended() == 1
         assert "HTTP 401" in engine.printed
-        assert told(engine) == []
+        assert events(engine) == []
     simulator.credentials = type(simulator.credentials)(*(simulator.environment[name] for name in KEYS))
     with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
         engine.wait_for("TOLD run_ready")
@@ -96,7 +96,7 @@ def test_each_event_is_put_once_over_a_restart_and_an_outage(tmp_path: Path, sim
         engine.wait_for("TOLD run_ended")
         engine.terminate()
     # Set, whatever order the engine prints them in.
-    assert sorted(told(engine)) == sorted(
+    assert sorted(events(engine)) == sorted(
         ["ready bert-2-0", "exited bert-2-0-" + FIRST_ID, "changed bert-2-1", "run_ready"]
         + [f"exited bert-2-{rank}" for rank in range(3)]
         + ["run_ended"]

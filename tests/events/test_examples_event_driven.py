@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.facts.system.pkg_mgr import PKG_MGRS
 
-from ansible_collections.navercloud.nsml.tests.events.engine import PATIENCE, Rulebook, rulebook
+from ansible_collections.navercloud.nsml.tests.events.engine import WAIT_SECONDS, Rulebook, rulebook
 from ansible_collections.navercloud.nsml.tests.integration import package_manager, torchrun
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
 from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES, commands, set_variables
@@ -112,7 +112,7 @@ def place(tmp_path: Path, servers: list[Server], simulator: Simulator) -> Iterat
 
 def until(condition: Callable[[], bool], engine: Rulebook) -> None:
     """Wait for something that happens on a node."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < end, engine.printed
         time.sleep(0.05)

@@ -48,6 +48,12 @@ def readme_blocks(language: str) -> list[str]:
     return [textwrap.dedent(text) for its_language, text in found if its_language == language]
 
 
+def readme_block(language: str, holding: str) -> str:
+    """Return README's one code block in a language that holds a string."""
+    (found,) = [block for block in readme_blocks(language) if holding in block]
+    return found
+
+
 def blocks(name: str) -> list[Block]:
     """Return all code blocks of a page.
 

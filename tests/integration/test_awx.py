@@ -16,7 +16,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ansible_collections.navercloud.nsml.plugins.inventory.nodes import DOCUMENTATION
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.pages import REPOSITORY, blocks
+from ansible_collections.navercloud.nsml.tests.integration.messages import PUT_IN, printable_strings
+from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, blocks
 from ansible_collections.navercloud.nsml.tests.simulator import Project, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
@@ -129,5 +130,5 @@ def test_a_play_runs_with_the_copy_that_an_update_left_and_no_keys(tmp_path: Pat
 
 @pytest.mark.parametrize("words", ["The Python library requests is missing", "No access_key was found"])
 def test_the_words_that_the_page_quotes_are_the_plugins_own(words: str) -> None:
-    sources = "".join(path.read_text() for path in (REPOSITORY / "plugins" / "plugin_utils").rglob("*.py"))
-    assert words.replace("access_key", "{name}") in sources
+    assert words in (PAGES / "awx.rst").read_text()
+    assert words.replace("access_key", PUT_IN) in "\n".join(printable_strings())

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
-from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, README, REPOSITORY, readme_blocks
+from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, README, REPOSITORY, readme_block, readme_blocks
 from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
@@ -38,6 +38,11 @@ SHIPPED = {
     "plugins",
     "requirements.txt",
 }
+
+
+# README's YAML blocks, each by a line of its own.
+SMALLEST, LOGIN, WAITING, CACHED, NAMED = "run: 2", "ansible_user:", "wait_timeout:", "cache: true", "hostnames:"
+RANKS = [f"bert-2-{rank}" for rank in range(4)]
 
 
 def commands() -> list[str]:
@@ -64,11 +69,10 @@ def test_the_installation_works_as_written(tmp_path: Path) -> None:
 
 
 def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
-    inventory, login = readme_blocks("yaml")[:2]
     with Simulator(demonstration(), ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
-        workplace.write("bert.nsml.yml", inventory)
-        variables = yaml.safe_load(login)
+        workplace.write("bert.nsml.yml", readme_block("yaml", SMALLEST))
+        variables = yaml.safe_load(readme_block("yaml", LOGIN))
         assert variables.keys() == {"ansible_user", "ansible_ssh_private_key_file"}
         # As README says, but with the user and the key of the simulated nodes.
         workplace.write(
@@ -82,32 +86,33 @@ def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
         )
         workplace.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.ping: }]}\n")
         used = [command for command in commands() if command.startswith("ansible") and "bert.nsml.yml" in command]
-        shown = [workplace.run(*command.split()).stdout for command in used]
-    assert len(used) == 3
-    assert "|--bert-2-3" in shown[0]
-    assert shown[1].count("SUCCESS") == 3
-    assert "bert-2-0" in shown[2]
-    assert "bert-2-1" not in shown[2]
+        shown = {command.split()[0]: workplace.run(*command.split()).stdout for command in used}
+    assert len(used) == len(shown)
+    assert "|--bert-2-3" in shown["ansible-inventory"]
+    assert shown["ansible"].count("SUCCESS") == 3
+    assert "bert-2-0" in shown["ansible-playbook"]
+    assert "bert-2-1" not in shown["ansible-playbook"]
 
 
-@pytest.mark.parametrize("number", range(2, 5))
-def test_each_further_example_works_as_written(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("holding", "hosts", "cached"), [(WAITING, RANKS, False), (CACHED, RANKS, True), (NAMED, ["worker0", "worker1"], False)]
+)
+def test_each_further_example_works_as_written(tmp_path: Path, holding: str, hosts: list[str], cached: bool) -> None:
     world = demonstration(0)
     world[0].runs[0].status = RUN_IN_PROGRESS
     with Simulator(world, ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
-        workplace.write("test.nsml.yml", readme_blocks("yaml")[number])
+        workplace.write("test.nsml.yml", readme_block("yaml", holding))
         listed = workplace.listed()
         requests = len(simulator.requests)
         workplace.listed()
-        cached = requests == len(simulator.requests)
-    ready = listed["nsml_state_running"]["hosts"]
-    assert ready == (["worker0", "worker1"] if number == 4 else [f"bert-2-{rank}" for rank in range(4)])
-    assert cached is (number == 3)
+        assert (len(simulator.requests) == requests) is cached
+    assert listed["nsml_state_running"]["hosts"] == hosts
 
 
 def test_no_example_is_left_out() -> None:
-    assert len(readme_blocks("yaml")) == 5
+    tested = {readme_block("yaml", holding) for holding in (SMALLEST, LOGIN, WAITING, CACHED, NAMED)}
+    assert tested == {*readme_blocks("yaml")}
     tools = {
         ".",
         ".venv/bin/python",
@@ -128,14 +133,14 @@ def test_the_settings_that_readme_names_are_read_by_the_plugin(tmp_path: Path) -
     with Simulator(demonstration()) as simulator:
         environment = {name: simulator.environment[name] for name in (*exported, "NCLOUD_NSML_API_URL")}
         workplace = Workplace(tmp_path, environment)
-        workplace.write("test.nsml.yml", readme_blocks("yaml")[0])
+        workplace.write("test.nsml.yml", readme_block("yaml", SMALLEST))
         assert len(workplace.listed()["nsml"]["hosts"]) == 4
 
 
 def test_the_settings_for_stopping_stop_and_show_one_message(tmp_path: Path) -> None:
     exported = [command.removeprefix("export ") for command in commands() if command.startswith("export ANSIBLE")]
     workplace = Workplace(tmp_path, dict(setting.split("=") for setting in exported))
-    workplace.write("bert.nsml.yml", readme_blocks("yaml")[0])
+    workplace.write("bert.nsml.yml", readme_block("yaml", SMALLEST))
     done = workplace.run("ansible-inventory", "-i", "bert.nsml.yml", "--list", check=False)
     assert done.returncode == 1
     assert "No access_key was found" in " ".join(done.stderr.split())

@@ -115,7 +115,7 @@ def test_the_unit_runs_the_command_of_the_example_for_good() -> None:
     assert "Environment=JAVA_HOME=/" in text
 
 
-def test_the_decision_environment_can_be_built_as_the_page_says(tmp_path: Path) -> None:
+def test_the_decision_environment_is_built_by_the_command_of_the_page(tmp_path: Path) -> None:
     (block,) = [block for block in blocks("events") if block.section == "The EDA controller"]
     install, copy, build = block.commands
     assert build == "ansible-builder build --file decision-environment.yml --tag nsml-de"

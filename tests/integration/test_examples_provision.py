@@ -109,9 +109,9 @@ def test_a_check_changes_nothing_limits_choose_nodes_and_what_is_done_is_not_don
     assert [state(server) for server in servers] == DONE
     again = played(place, *RANK_0, "--skip-tags", "packages")
     assert changed(again) == {"bert-2-0": 0}
-    # Rank 0 is through before another node is told anything.
-    told = both[both.index("Write the environment file") :]
-    assert re.findall(r"(?:ok|changed): \[(\S+)\]", told) == ["bert-2-0"] * 2 + ["bert-2-1"] * 2
+    # Rank 0 is through before another node is printed anything.
+    printed = both[both.index("Write the environment file") :]
+    assert re.findall(r"(?:ok|changed): \[(\S+)\]", printed) == ["bert-2-0"] * 2 + ["bert-2-1"] * 2
     for rank, server in enumerate(servers):
         expected = {"NODE_RANK": str(rank), "NNODES": "2", "MASTER_ADDR": ADDRESS, "MASTER_PORT": "29500"}
         assert expected.items() <= sourced(server).items()

@@ -89,10 +89,10 @@ def test_one_rank_that_fails_stops_the_job_everywhere(place: Workplace, servers:
     assert [counts["failed"] for counts in recap(done.stdout).values()] == [1, 1]
     assert collected(place, "exit_code", "second") == ["143\n", "3\n"]
     assert "training" in collected(place, "log", "second")[0]
-    told = " ".join(done.stdout.split())
+    printed = " ".join(done.stdout.split())
     for rank, code in enumerate((143, 3)):
         log = place.directory / "logs" / "second" / f"bert-2-{rank}" / "log"
-        assert f"Exit code {code}, see {log}. The first to fail was bert-2-1." in told
+        assert f"Exit code {code}, see {log}. The first to fail was bert-2-1." in printed
     assert running(servers) == []
 
 

@@ -72,7 +72,7 @@ PROJECTS, RUNS, NODES = 2, 2, 1
 
 
 def asked_for(simulator: Simulator, size: int) -> int:
-    """Return how many requests were for pages of this size, by which a source can be told from others."""
+    """Return how many requests were for pages of this size, by which a source can be printed_lines from others."""
     return sum(record.path.endswith(f"&pageSize={size}") for record in simulator.requests)
 
 
@@ -117,7 +117,7 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
 
 
 def test_what_does_not_exist_is_an_error_that_helps(place: Place) -> None:
-    said = {
+    printed = {
         "project: brt\nrun: 2\n": "There is no project 'brt' that these keys can see."
         f" Those that they can see: bert ({PROJECT_ID})",
         "project: bert\nrun: [latest, 3]\n": "There is no run '3' in project bert. The runs are: ",
@@ -125,10 +125,10 @@ def test_what_does_not_exist_is_an_error_that_helps(place: Place) -> None:
     }
     with Simulator(world()) as simulator:
         workplace = place(simulator)
-        for number, options in enumerate(said):
+        for number, options in enumerate(printed):
             workplace.write(f"sources/{number}.nsml.yml", f"plugin: navercloud.nsml.nodes\n{options}")
         text = workplace.refused("sources")
-    for words in said.values():
+    for words in printed.values():
         assert words in text
 
 
@@ -161,11 +161,11 @@ def test_waiting_ends_when_all_nodes_are_ready_and_standard_output_stays_clean(p
     with starting(4) as simulator:
         done = place(simulator, WAITING).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
     assert json.loads(done.stdout)["nsml_ready"]["hosts"] == ["bert-2-0", "bert-2-1"]
-    told = "navercloud.nsml.nodes: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"
-    assert done.stderr.strip() == told
+    printed_lines = "navercloud.nsml.nodes: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"
+    assert done.stderr.strip() == printed_lines
 
 
-def test_waiting_in_vain_is_an_error_that_says_for_whom(place: Place) -> None:
+def test_waiting_that_ends_without_all_nodes_is_an_error_that_names_the_others(place: Place) -> None:
     with starting() as simulator:
         text = place(simulator, WAITING.replace("30", "1")).refused()
     assert "Timed out after 1 s ('wait_timeout'): bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
@@ -311,7 +311,7 @@ def test_a_forced_refresh_reads_again_and_stores(place: Place) -> None:
     assert (len(listed["nsml"]["hosts"]), requests) == (4, 0)
 
 
-def test_no_run_in_progress_is_said_from_the_cache_too(place: Place) -> None:
+def test_no_run_in_progress_is_reported_from_the_cache_too(place: Place) -> None:
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])]) as simulator:
         workplace = place(simulator, f"project: {PROJECT_ID}\n" + CACHED)
         for _time in range(2):
@@ -338,7 +338,7 @@ def test_a_cached_answer_that_is_not_ready_does_not_count_while_waiting(place: P
         assert len(simulator.requests) == before
 
 
-def test_one_line_at_v_says_where_the_hosts_came_from(place: Place) -> None:
+def test_one_line_at_v_shows_where_the_hosts_came_from(place: Place) -> None:
     with Simulator(world()) as simulator:
         workplace = place(simulator, "project: bert\nrun: 2\n" + CACHED)
         outputs = [workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "-v") for _time in range(2)]

@@ -121,7 +121,7 @@ def test_a_wrong_key_gives_the_gateways_own_words(place: Place) -> None:
 @pytest.mark.parametrize(
     ("project", "run", "words"), [(PROJECT_ID, "7", "no run '7'"), ("abc123xxx0xxxxxxx", "2", "no project 'abc123xxx0xxxxxxx'")]
 )
-def test_what_is_not_there_is_said_with_the_path(place: Place, project: str, run: str, words: str) -> None:
+def test_what_is_not_there_is_reported_with_the_path(place: Place, project: str, run: str, words: str) -> None:
     with Simulator(bert(ranks(1))) as simulator:
         text = place(simulator, f"plugin: navercloud.nsml.nodes\nproject: {project}\nrun: {run}\n").refused()
     assert words in text

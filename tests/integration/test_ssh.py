@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The road to its end: nodes of the inventory are logged in to, on simulated nodes and on OpenSSH's own server."""
+"""The data flow to its end: nodes of the inventory are logged in to, on simulated nodes and on OpenSSH's own server."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Fleet:
         """Stop every server and every process in the nodes, and remove all files."""
         for node in list(self._servers):
             await self._stop(node)
-        self._temporary.cleanup()  # bears it that SSH, whose connections just ended, removes its sockets meanwhile
+        self._temporary.cleanup()  # also where SSH, whose connections just ended, removes its sockets meanwhile
 
     def _running(self) -> Iterator[tuple[Node, dict[str, str]]]:
         """The nodes that should listen now, with the variables that the service sets inside them."""

@@ -60,7 +60,7 @@ def test_a_file_that_does_not_name_the_plugin_is_left_to_others(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("name", ["nsml.yml", "nsml.yaml", "bert.nsml.yml"])
-def test_a_file_with_a_name_of_the_plugins_own_is_taken_without_a_look_inside(tmp_path: Path, name: str) -> None:
+def test_a_file_with_a_name_of_the_plugins_own_is_taken_without_being_read(tmp_path: Path, name: str) -> None:
     assert is_meant_for(str(tmp_path / name), NAME)
 
 

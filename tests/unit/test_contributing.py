@@ -44,6 +44,25 @@ def test_the_table_of_modules_has_each_module_once() -> None:
     assert sorted(re.findall(r"^\| `(\S+)` \| .+ \|$", TEXT, re.MULTILINE)) == sorted(names)
 
 
+def test_each_module_has_a_test_file_but_those_that_are_named() -> None:
+    section = TEXT.partition("`tests/unit` mirrors")[2].partition("\n\n")[0]
+    utils = ROOT / "plugins" / "plugin_utils"
+    modules = [path.relative_to(utils) for path in utils.rglob("*.py") if path.name != "__init__.py"]
+    missing = {
+        str(path)
+        for path in modules
+        if not (ROOT / "tests" / "unit" / path.with_name(f"test_{path.name.removeprefix('_')}")).exists()
+    }
+    named = set(re.findall(r"`(_\w+/\w+\.py)`", section)) - {"_api/url.py", "_api/transport.py"}
+    assert missing == named
+
+
+@pytest.mark.parametrize("path", sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("test_*.py")))
+def test_each_test_file_has_a_head_of_one_line(path: str) -> None:
+    head = ast.get_docstring(ast.parse((ROOT / path).read_text())) or ""
+    assert re.match(r"\S.*\.(\n\n|$)", head)
+
+
 def test_the_steps_are_those_of_parse_in_their_order() -> None:
     section = TEXT.partition("### From parse() to hosts")[2].partition("\n#")[0]
     steps = re.findall(r"^\d+\. `(\w+)`", section, re.MULTILINE)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tree of errors and their text."""
+"""The tree of errors is as its drawing, and a request error names what failed, where, why and what to do."""
 
 from __future__ import annotations
 
@@ -33,17 +33,21 @@ def test_the_tree_is_as_it_is_drawn() -> None:
     assert drawn() == {name: kind.__bases__[0].__name__ for name, kind in CLASSES.items()}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CLASSES.values() if issubclass(kind, RequestError)])
-def test_the_text_of_every_request_error_says_what_where_how_and_what_to_do(kind: type[RequestError]) -> None:
-    more = {"status": 500} if issubclass(kind, StatusError) else {}
-    error = kind("the nodes", "GET /x", "it broke.", "Mend it.", **more)
-    assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it."
-    error.note = "Tried 2 times."
-    assert str(error) == "Cannot read the nodes: GET /x: it broke. Mend it. Tried 2 times."
+@pytest.mark.parametrize("note", ["", "Tried 2 times."])
+def test_the_message_of_a_request_error_has_what_where_problem_advice_and_note_in_this_order(note: str) -> None:
+    error = RequestError("the nodes", "GET /x", "it broke.", "Check the network.")
+    error.note = note
+    assert str(error) == f"Cannot read the nodes: GET /x: it broke. Check the network. {note}".rstrip()
+
+
+def test_no_kind_of_request_error_words_its_message_in_another_way() -> None:
+    assert [
+        kind for kind in CLASSES.values() if issubclass(kind, RequestError) and kind.__str__ is not RequestError.__str__
+    ] == []
 
 
 def test_a_status_error_keeps_what_decides_on_another_try() -> None:
-    error = StatusError("the nodes", "GET /x", "it broke.", "Mend it.", status=429, code="300", retry_after=2.5)
+    error = StatusError("the nodes", "GET /x", "it broke.", "Check the network.", status=429, code="300", retry_after=2.5)
     assert (error.status, error.code, error.retry_after) == (429, "300", 2.5)
-    error = StatusError("the nodes", "GET /x", "it broke.", "Mend it.", status=500)
+    error = StatusError("the nodes", "GET /x", "it broke.", "Check the network.", status=500)
     assert (error.status, error.code, error.retry_after) == (500, "", None)

@@ -81,7 +81,7 @@ class Source:
         return [in_short(await self._or_error(self._queue.get())) for _number in range(count)]
 
     async def readings(self, count: int) -> None:
-        """Wait until so many further readings were begun, whose events there would be no room for."""
+        """Wait until so many further readings were begun, whose events would not fit into the queue."""
         wanted = len(self._simulator.requests) + count * 5
         while len(self._simulator.requests) < wanted and not self.task.done():
             await asyncio.sleep(0.01)

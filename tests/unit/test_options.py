@@ -85,7 +85,7 @@ def test_what_needs_no_change_is_handed_on_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("wait_nodes", [None, 1, 8])
-def test_the_options_of_waiting_are_its_patience(wait_nodes: int | None) -> None:
+def test_the_options_of_waiting_are_one_value(wait_nodes: int | None) -> None:
     assert check(wait_timeout=600, wait_interval=2.5, wait_nodes=wait_nodes).patience == Patience(600, 2.5, wait_nodes)
 
 
@@ -122,12 +122,12 @@ def test_right_names_are_taken() -> None:
 
 
 @pytest.mark.parametrize("value", [*sorted(BOOLEANS, key=str), "Off", None])
-def test_a_truth_is_taken(value: object) -> None:
+def test_a_boolean_is_taken(value: object) -> None:
     _options.check_given({"validate_certs": value}, KNOWN)
 
 
 @pytest.mark.parametrize("value", ["treu", "", {}, [], 2])
-def test_what_is_no_truth_never_switches_a_guard_off(value: object) -> None:
+def test_invalid_boolean_is_rejected(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"validate_certs is .* true or false"):
         _options.check_given({"validate_certs": value}, KNOWN)
 
@@ -187,7 +187,7 @@ def test_a_fraction_is_no_whole_number(name: str, value: float) -> None:
         _options.check_types({name: value}, known)
 
 
-def test_all_else_is_left_to_ansibles_own_look_at_types() -> None:
+def test_all_else_is_left_to_ansibles_own_check_of_types() -> None:
     _options.check_types({"access_key": "x", "api_key": 5, "run": [2], "page_size": 5, "timeout": 0.5, "wrong": 0.5}, KNOWN)
 
 

@@ -38,7 +38,7 @@ from ansible_collections.navercloud.nsml.tests.simulator import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
+WAIT_SECONDS = 60.0
 NODES = "/projects/abc123ygz0iujnxyz/runs/2/nodes"
 
 
@@ -76,7 +76,7 @@ def ask(
         **(changed or {}),
     }
     with session or requests.Session() as chosen:
-        return chosen.request(method, sim.url + path, headers=headers, timeout=PATIENCE)
+        return chosen.request(method, sim.url + path, headers=headers, timeout=WAIT_SECONDS)
 
 
 def ranks(sim: Simulator, query: str = "") -> list[int]:
@@ -137,7 +137,7 @@ def test_each_header_is_checked(plain: Simulator, header: str, value: str | None
 
 def test_signature_covers_the_query_as_sent(plain: Simulator) -> None:
     signed = ask(plain, "/projects?page=1").request.headers
-    assert error(requests.get(plain.url + "/projects?page=2", headers=signed, timeout=PATIENCE))[:2] == (401, "200")
+    assert error(requests.get(plain.url + "/projects?page=2", headers=signed, timeout=WAIT_SECONDS))[:2] == (401, "200")
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-290, 200), (290, 200), (-310, 401), (310, 401)])
@@ -149,7 +149,7 @@ def test_clock_offset_moves_the_servers_clock_and_its_date_header() -> None:
     with Simulator([], Behaviour(clock_offset=3600)) as sim:
         response = ask(sim, "/projects")
         assert error(response)[:2] == (401, "200")
-        assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time() - 3600) < PATIENCE
+        assert abs(parsedate_to_datetime(response.headers["Date"]).timestamp() - time.time() - 3600) < WAIT_SECONDS
         assert ask(sim, "/projects", at=time.time() + 3600).status_code == 200
 
 
@@ -374,10 +374,10 @@ def test_requests_are_recorded_in_order_with_their_status() -> None:
 
 def test_connections_are_counted() -> None:
     with Simulator([]) as sim, requests.Session() as session:
-        session.get(sim.url, timeout=PATIENCE)
-        session.get(sim.url, timeout=PATIENCE)
+        session.get(sim.url, timeout=WAIT_SECONDS)
+        session.get(sim.url, timeout=WAIT_SECONDS)
         assert sim.connections == 1
-        requests.get(sim.url, timeout=PATIENCE)
+        requests.get(sim.url, timeout=WAIT_SECONDS)
         assert sim.connections == 2
 
 
@@ -425,7 +425,7 @@ def test_latency_delays_the_answer_and_not_the_end() -> None:
         with pytest.raises(requests.exceptions.ReadTimeout):
             requests.get(sim.url, timeout=0.05)
         start = time.monotonic()
-    assert time.monotonic() - start < PATIENCE
+    assert time.monotonic() - start < WAIT_SECONDS
 
 
 def test_tls_is_served_with_the_given_context(tmp_path: Path) -> None:
@@ -456,12 +456,12 @@ def openssh(sim: Simulator, node: Node, program: str = "ssh", user: str | None =
 def ssh(sim: Simulator, node: Node, command: str, *options: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     program, *rest = openssh(sim, node)
     line = [program, *options, *rest, command]
-    return subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return subprocess.run(line, input=stdin, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
 
 
 def until(done: Callable[[], bool]) -> None:
     """Wait for what another process is about to do."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + WAIT_SECONDS
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -508,7 +508,7 @@ def test_terminal_is_a_terminal_and_ends_with_the_command(cluster: Simulator, no
 def test_shell_reads_its_commands_from_input(cluster: Simulator, node: Node) -> None:
     program, *rest = openssh(cluster, node)
     done = subprocess.run(
-        [program, "-T", *rest], input="echo hi\nexit 5\n", capture_output=True, text=True, timeout=PATIENCE, check=False
+        [program, "-T", *rest], input="echo hi\nexit 5\n", capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
     )
     assert (done.stdout, done.returncode) == ("hi\n", 5)
 
@@ -531,7 +531,7 @@ def test_scp_copies_both_ways(cluster: Simulator, node: Node, tmp_path: Path, op
     program, *rest = openssh(cluster, node, "scp")
     remote = f"{cluster.environment['ANSIBLE_REMOTE_USER']}@{node.host}:copied"
     for source, target in [(str(tmp_path / "there"), remote), (remote, str(tmp_path / "back"))]:
-        subprocess.run([program, *options, *rest, source, target], capture_output=True, timeout=PATIENCE, check=True)
+        subprocess.run([program, *options, *rest, source, target], capture_output=True, timeout=WAIT_SECONDS, check=True)
     assert (tmp_path / "back").read_text() == "hello"
     assert ssh(cluster, node, "cat ~/copied").stdout == "hello"
 
@@ -541,7 +541,7 @@ def test_sftp_puts_and_gets(cluster: Simulator, node: Node, tmp_path: Path) -> N
     program, *rest = openssh(cluster, node, "sftp")
     batch = f"put {tmp_path}/there put\nget put {tmp_path}/back\n"
     line = [program, "-b", "-", *rest]
-    subprocess.run(line, input=batch, text=True, capture_output=True, timeout=PATIENCE, check=True)
+    subprocess.run(line, input=batch, text=True, capture_output=True, timeout=WAIT_SECONDS, check=True)
     assert (tmp_path / "back").read_text() == "hello"
 
 
@@ -550,14 +550,14 @@ def test_strangers_are_refused(cluster: Simulator, node: Node, tmp_path: Path) -
         [*openssh(cluster, node, user="stranger"), "true"],
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=WAIT_SECONDS,
         check=False,
     )
     assert (other_user.returncode, "Permission denied" in other_user.stderr) == (255, True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
     right_key = cluster.environment["ANSIBLE_PRIVATE_KEY_FILE"]
     line = [word.replace(right_key, str(tmp_path / "key")) for word in openssh(cluster, node)]
-    other_key = subprocess.run([*line, "true"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    other_key = subprocess.run([*line, "true"], capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
     assert (other_key.returncode, "Permission denied" in other_key.stderr) == (255, True)
 
 
@@ -580,7 +580,7 @@ def test_pending_node_listens_once_it_runs_and_no_longer_once_it_is_gone() -> No
         line = [*openssh(sim, node), "true"]
         clock.now += 6
         assert ranks(sim) == []
-        assert subprocess.run(line, capture_output=True, timeout=PATIENCE, check=False).returncode == 255
+        assert subprocess.run(line, capture_output=True, timeout=WAIT_SECONDS, check=False).returncode == 255
 
 
 def test_port_given_by_the_test_is_left_alone() -> None:
@@ -600,7 +600,7 @@ def test_nothing_is_left_behind() -> None:
         assert not gone(daemon)
         assert not gone(foreground)
     with client:
-        assert client.wait(PATIENCE) == 255
+        assert client.wait(WAIT_SECONDS) == 255
     assert gone(daemon)
     assert gone(foreground)
     assert not key.parent.exists()
@@ -621,7 +621,7 @@ def test_ansible_logs_in_with_the_environment_alone(cluster: Simulator, tmp_path
     for pipelining in ("0", "1"):
         command = ["ansible", "-i", str(tmp_path / "hosts"), "all", "-m", "ping"]
         environment = {**os.environ, **cluster.environment, "ANSIBLE_PIPELINING": pipelining}
-        done = processes.run(command, environment, timeout=3 * PATIENCE)
+        done = processes.run(command, environment, timeout=3 * WAIT_SECONDS)
         assert done.stdout.count("pong") == 2, done.stderr
 
 
@@ -629,7 +629,7 @@ def test_ansible_logs_in_with_the_environment_alone(cluster: Simulator, tmp_path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_demonstration_says_how_to_use_it_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+def test_demonstration_prints_how_to_use_it_and_ends_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     ready = tmp_path / "environment"
     command = [sys.executable, "-m", "tests.simulator", "--environment", str(ready)]
     temporary = tmp_path / "tmp"
@@ -641,10 +641,10 @@ def test_demonstration_says_how_to_use_it_and_ends_cleanly(tmp_path: Path, numbe
         until(ready.exists)
         exports = ready.read_text()
         url = subprocess.check_output(["/bin/sh", "-c", exports + 'printf %s "$NCLOUD_NSML_API_URL"'], text=True)
-        assert requests.get(url, timeout=PATIENCE).status_code == 401
+        assert requests.get(url, timeout=WAIT_SECONDS).status_code == 401
         (variables,) = temporary.glob("*/simulated.yml")
         demonstration.send_signal(number)
-        stdout, stderr = demonstration.communicate(timeout=PATIENCE)
+        stdout, stderr = demonstration.communicate(timeout=WAIT_SECONDS)
     assert (demonstration.returncode, stderr) == (0, "")
     assert exports in stdout
     assert f"  -e @{variables}\n" in stdout
@@ -653,7 +653,7 @@ def test_demonstration_says_how_to_use_it_and_ends_cleanly(tmp_path: Path, numbe
     assert not list(temporary.iterdir())
 
 
-def test_demonstration_serves_the_api_alone_if_told_so(tmp_path: Path) -> None:
+def test_demonstration_with_its_option_serves_the_api_alone(tmp_path: Path) -> None:
     ready = tmp_path / "environment"
     command = [sys.executable, "-m", "tests.simulator", "--no-ssh", "--environment", str(ready)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as demonstration:
@@ -663,13 +663,13 @@ def test_demonstration_serves_the_api_alone_if_told_so(tmp_path: Path) -> None:
     assert demonstration.returncode == 0
 
 
-def test_demonstration_shows_each_request_if_told_so(tmp_path: Path) -> None:
+def test_demonstration_with_its_option_shows_each_request(tmp_path: Path) -> None:
     ready = tmp_path / "environment"
     command = [sys.executable, "-m", "tests.simulator", "--no-ssh", "--requests", "--environment", str(ready)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demonstration:
         until(ready.exists)
         url = subprocess.check_output(["/bin/sh", "-c", ready.read_text() + 'printf %s "$NCLOUD_NSML_API_URL"'], text=True)
-        requests.get(f"{url}/projects?page=1", timeout=PATIENCE)
+        requests.get(f"{url}/projects?page=1", timeout=WAIT_SECONDS)
         demonstration.terminate()
-        _stdout, stderr = demonstration.communicate(timeout=PATIENCE)
+        _stdout, stderr = demonstration.communicate(timeout=WAIT_SECONDS)
     assert stderr == "GET /nsml/v1/projects?page=1 HTTP/1.1 401\n"

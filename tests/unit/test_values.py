@@ -102,7 +102,7 @@ def test_ten_names_are_listed_and_the_others_counted(count: int, line: str) -> N
         ("x" * 300, "x" * 300),
     ],
 )
-def test_text_from_outside_becomes_one_short_harmless_line(text: str, line: str) -> None:
+def test_a_string_from_outside_becomes_one_short_safe_line(text: str, line: str) -> None:
     assert readable(text) == line
 
 

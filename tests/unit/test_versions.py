@@ -57,7 +57,7 @@ def oldest_python(cores: dict[str, tuple[str, ...]]) -> str:
     return min((python for pythons in cores.values() for python in pythons), key=lambda python: int(python.split(".")[1]))
 
 
-def test_the_tools_look_for_what_the_oldest_python_lacks(cores: dict[str, tuple[str, ...]]) -> None:
+def test_the_tools_check_for_what_the_oldest_python_lacks(cores: dict[str, tuple[str, ...]]) -> None:
     oldest = oldest_python(cores)
     settings = (ROOT / "pyproject.toml").read_text()
     assert f'target-version = "py{oldest.replace(".", "")}"' in settings

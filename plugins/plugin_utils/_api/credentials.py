@@ -33,7 +33,7 @@ _ENVIRONMENT = {
     "api_key": "NCLOUD_NSML_API_KEY, NCP_APIGW_API_KEY",
 }
 
-# A shorter text would be found by chance in texts that hold no secret.
+# A shorter string would be found by chance in strings without a secret.
 _SHORTEST_SECRET = 8
 
 
@@ -61,12 +61,12 @@ class Credentials:
 
 
 def _lower(text: str) -> str:
-    """Return a text in lower case, as long as it was: İ alone would become longer."""
+    """Return a string in lower case, as long as it was: İ alone would become longer."""
     return text.replace("İ", "I").lower()
 
 
 def _without(form: str, text: str, lowered: str) -> str:
-    """Return a text with ``***`` for each place where it holds a form of a secret; no pattern is as quick in many megabytes."""
+    """Return a string with ``***`` for each place where it holds a form of a secret; no pattern is as quick in many megabytes."""
     parts, start = [], 0
     while (found := lowered.find(form, start)) >= 0:
         parts += [text[start:found], "***"]
@@ -75,12 +75,12 @@ def _without(form: str, text: str, lowered: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the ways in which a text may hold a secret: as it is, quoted for a URL or for JSON, in hex, in Base64."""
+    """Yield the ways in which a string may hold a secret: as it is, quoted for a URL or for JSON, in hex, in Base64."""
     plain = secret.encode()
     yield from (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], plain.hex())
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(plain).decode().rstrip("=")
-        for before in range(3):  # inside a longer text; the first and the last letter stand for its neighbours too
+        for before in range(3):  # inside a longer string; the first and the last letter stand for its neighbours too
             yield encode(bytes(before) + plain).decode()[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6]
 
 

@@ -18,11 +18,11 @@ _MAX_DEPTH = 32
 def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:
     """Parse JSON so that whatever it holds can be written again: as JSON, as UTF-8, in a terminal.
 
-    NaN and Infinity, which are no JSON, become null; a number too long for Python stays a text; half of a surrogate pair
+    NaN and Infinity, which are not JSON, become null; a number too long for Python stays a string; half of a surrogate pair
     becomes ``?``.
 
-    :param redact: takes the secrets out of a text
-    :raises ValueError: this is no JSON, or nested too deep to be worked with
+    :param redact: takes the secrets out of a string
+    :raises ValueError: this is not JSON, or nested too deep to be worked with
     :raises RecursionError: it is nested too deep to be parsed
     """
     value = _load(redact(text))

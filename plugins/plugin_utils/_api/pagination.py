@@ -257,11 +257,11 @@ class _Sweep:
     def summary(self) -> str:
         """Return what was seen, for an error message."""
         counts = sorted({page.count for page in self._pages.values() if page.count is not None})
-        said = "/".join(str(count) for count in counts) or "nothing"
+        counted = "/".join(str(count) for count in counts) or "nothing"
         refused = next(
             (f", one refused ({page.refusal.problem.rstrip('.')})" for page in self._pages.values() if page.refusal), ""
         )
-        return f"{len(self.entries)} rows on {len(self._pages)} pages{refused}, totalCount {said}"
+        return f"{len(self.entries)} rows on {len(self._pages)} pages{refused}, totalCount {counted}"
 
     @property
     def claimed(self) -> int:

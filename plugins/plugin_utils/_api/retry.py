@@ -143,7 +143,7 @@ def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
     if not isinstance(body, dict) or _holds_rows(body):
         return None
     for parts, is_error in _envelopes(body):
-        if (_is_error_object if is_error else _tells_of_error)(parts):
+        if (_is_error_object if is_error else _reports_error)(parts):
             return replace(_fault(parts, redact), status=_status(parts))
     return None
 
@@ -181,7 +181,7 @@ def _is_error_object(parts: Mapping[str, Any]) -> bool:
     return any(parts.values()) and (code is None or integer(code) == 200 or not _is_success(code))
 
 
-def _tells_of_error(parts: Mapping[str, Any]) -> bool:
+def _reports_error(parts: Mapping[str, Any]) -> bool:
     message = _first(parts, _MESSAGES)
     if any(parts.get(name) is False for name in _SUCCESS_FLAGS):
         return True
@@ -261,7 +261,7 @@ def counted(outcomes: Sequence[str]) -> str:
 
 
 def is_worth_retrying(error: RequestError) -> bool:
-    """Say whether the same request may well succeed a little later."""
+    """Return whether the same request may well succeed a little later."""
     if isinstance(error, (CertificateError, QuotaError)):
         return False
     if isinstance(error, StatusError):

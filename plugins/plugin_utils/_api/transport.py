@@ -285,7 +285,7 @@ class Transport:
                     ).lstrip()
                 if left <= pause:
                     raise
-            self._tell(request, deadline, f"{met[-1]}; the next try is in {pause:.0f} s", pause)
+            self._report_wait(request, deadline, f"{met[-1]}; the next try is in {pause:.0f} s", pause)
             self._sleep(pause)
 
     def _attempt(self, request: Request, deadline: Deadline, number: int, describe: Callable[[Any], str]) -> Any:
@@ -330,7 +330,7 @@ class Transport:
             in_silence = min(seconds, deadline.until_notice())
             if task.wait(in_silence):
                 return task.result()
-            self._tell(request, deadline, "no answer yet")
+            self._report_wait(request, deadline, "no answer yet")
             if task.wait(seconds - in_silence):
                 return task.result()
         finally:
@@ -340,7 +340,7 @@ class Transport:
                 task.result()  # lets go of what the task holds
         raise TimeoutError
 
-    def _tell(self, request: Request, deadline: Deadline, words: str, pause: float = 0) -> None:
+    def _report_wait(self, request: Request, deadline: Deadline, words: str, pause: float = 0) -> None:
         """Report what is being waited for, unless that was done a moment ago, or is too early."""
         with self._lock:
             if deadline.is_notice_due(pause):
@@ -525,7 +525,7 @@ def _is_unknown_name(cause: BaseException) -> bool:
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:
-    """Say whether the connection may have ended within a body whose end only the connection's end marks."""
+    """Return whether the connection may have ended within a body whose end only the connection's end marks."""
     return not _is_framed(response) and text.lstrip()[:1] in ("", "{", "[")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, Known, lay_out
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ExistingNames, Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import (
     EXITED,
     GONE,
@@ -33,7 +33,7 @@ def host_names(nodes: Sequence[Node]) -> dict[NodeKey, str]:
     """Return the names of the hosts as the inventory plugin has them by default."""
     hosts = [Host(node, node.name, {}) for node in nodes]
     # No groups: a default name has a dash, which no group's name has.
-    named = lay_out(hosts, (), Known(), strict=False).hosts
+    named = lay_out(hosts, (), ExistingNames(), strict=False).hosts
     return {(key_of(host.node.run), host.node.id): host.name for host in named}
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nodes and the names they should bear, to unique host names and groups in a fixed order. Pure; nothing of Ansible in it."""
+"""Nodes and the names they should have, to unique host names and groups in a fixed order. Pure; nothing of Ansible in it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ADDRESSES = ("ansible_host", "ansible_ssh_host")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One node with its variables, and the name that it should bear."""
+    """One node with its variables, and the name that it should have."""
 
     node: Node
     name: str
@@ -56,7 +56,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Known:
+class ExistingNames:
     """What other sources brought, which must not come to mean something else.
 
     :param names: the names of nodes, each with its node ID
@@ -91,8 +91,8 @@ class Known:
                 self.ranks[group, project_id, run_name] = node_id
 
 
-def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, strict: bool) -> Layout:
-    """Return the hosts in order, with unique harmless names, and their groups.
+def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames, *, strict: bool) -> Layout:
+    """Return the hosts in order, with unique safe names, and their groups.
 
     :param known: names that other nodes, and groups that other projects and runs, do not share
     :raises NamingError: two hosts or two groups would share one name, and strict is on
@@ -107,7 +107,7 @@ def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: Known, *, str
 
 
 def safe_name(name: str) -> str:
-    """Return a host's name made of harmless characters: letters, digits, ``_``, ``.`` and ``-``."""
+    """Return a host's name made of safe characters: letters, digits, ``_``, ``.`` and ``-``."""
     return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
 
 
@@ -118,7 +118,7 @@ def safe_group(value: str) -> str:
 
 
 def _order(host: Host) -> tuple[Any, ...]:
-    """Sort by project, run number, rank, holder first, node ID; what is no number comes after all numbers."""
+    """Sort by project, run number, rank, holder first, node ID; what is not a number comes after all numbers."""
     run = host.node.run
     return run.project_title, run.project_id, run.number, run.name, place_in_run(host.node)
 
@@ -137,7 +137,7 @@ def _is_rival(node: Node) -> bool:
     return not node.holds_rank and not node.exited
 
 
-def _named(hosts: Sequence[Host], groups: Set[str], known: Known, warnings: list[str], strict: bool) -> list[Host]:
+def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnings: list[str], strict: bool) -> list[Host]:
     """Return the hosts with unique names; a node that another source brought keeps the name that it has there."""
     given = {node_id: name for name, node_id in reversed(known.names.items())}
     kept = [given.get(host.node.id) for host in hosts]
@@ -158,7 +158,7 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: Known, warnings: list
 
 
 def _with_predecessors_apart(hosts: Sequence[Host], names: Sequence[str]) -> list[str]:
-    """Return the names that nodes should bear, with the node ID added to those that want the name of the holder of their rank."""
+    """Return the names that nodes should have, with the node ID added to those that want the name of the holder of their rank."""
     holders = {(name, _rank(host.node)) for host, name in zip(hosts, names) if host.node.holds_rank}
     return [
         name if host.node.holds_rank or (name, _rank(host.node)) not in holders else f"{name}-{safe_name(host.node.id)}"
@@ -188,7 +188,7 @@ def _take(name: str, taken: set[str]) -> str:
     return free
 
 
-def _members(hosts: Sequence[Host], group_by: Sequence[str], known: Known) -> dict[tuple[str, Hashable], list[int]]:
+def _members(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames) -> dict[tuple[str, Hashable], list[int]]:
     """Return for each group, as its name and the value that it stands for, the places of its hosts; kind after kind."""
     members: dict[tuple[str, Hashable], list[int]] = {}
     for kind in (*GROUP_BY, READY):
@@ -201,7 +201,7 @@ def _members(hosts: Sequence[Host], group_by: Sequence[str], known: Known) -> di
 
 
 def _grouped(
-    hosts: Sequence[Host], group_by: Sequence[str], known: Known, warnings: list[str], strict: bool
+    hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames, warnings: list[str], strict: bool
 ) -> dict[str, list[int]]:
     """Return the places of its hosts for each group's name; two values never share one."""
     members = _members(hosts, group_by, known)
@@ -217,7 +217,7 @@ def _grouped(
     return {
         group
         if group not in clashes or known.groups.get(group) == value
-        else _take(f"{group}_{_fingerprint(value)}", taken): places
+        else _take(f"{group}_{_short_hash(value)}", taken): places
         for (group, value), places in members.items()
     }
 
@@ -239,10 +239,10 @@ def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
     return None
 
 
-def _is_held_by_another(group: str, node: Node, known: Known) -> bool:
+def _is_held_by_another(group: str, node: Node, known: ExistingNames) -> bool:
     """Return whether a group of a rank has another node of the same run from another source."""
     return known.ranks.get((group, node.run.project_id, node.run.name), node.id) != node.id
 
 
-def _fingerprint(value: Hashable) -> str:
+def _short_hash(value: Hashable) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:8]

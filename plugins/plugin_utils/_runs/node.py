@@ -176,7 +176,7 @@ def _unreachable(name: str) -> str:
 
 
 def prefix_of(variables: Mapping[str, Any]) -> str | None:
-    """Return the prefix of what :func:`variables` made; None for a host that is no node, though it may have a ``node_id``."""
+    """Return the prefix of what :func:`variables` made; None for a host that is not a node, though it may have a ``node_id``."""
     names = (str(name) for name in variables)  # Ansible takes those of other sources as YAML has them, numbers too
     prefixes = (name.removesuffix("world_size") for name in names if name.endswith("world_size"))
     return next(
@@ -223,7 +223,7 @@ def _variable_names(prefix: str, keys: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _variable_name(prefix: str, key: str) -> str:
-    """Return a field's name in snake case, with harmless characters; empty for a variable that Ansible itself reads."""
+    """Return a field's name in snake case, with safe characters; empty for a variable that Ansible itself reads."""
     key = _SPELLED if key == _MISSPELLED else key
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
     name = prefix + re.sub(r"[^a-z0-9_]", "_", words)
@@ -233,18 +233,18 @@ def _variable_name(prefix: str, key: str) -> str:
 def _printable(value: Any, depth: int = 0) -> Any:
     """Return a value as sent, but for what Ansible cannot print, or does not guard."""
     if isinstance(value, str):  # first, as most are
-        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair is no text
+        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair cannot be printed
     if type(value) in _PLAIN:
         return value
     if isinstance(value, (list, dict)):
         if depth >= _DEEPEST:
             return "(nested too deep)"
         if isinstance(value, dict):
-            return {_harmless_key(key): _printable(item, depth + 1) for key, item in value.items()}
+            return {_safe_key(key): _printable(item, depth + 1) for key, item in value.items()}
         return [_printable(item, depth + 1) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _harmless_key(key: str) -> str:
+def _safe_key(key: str) -> str:
     """Return a key of a nested object without what begins a template: up to 2.18 Ansible guards values, but not keys."""
     return re.sub(r"[{#]", "_", str(_printable(key)))

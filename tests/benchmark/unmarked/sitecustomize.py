@@ -4,7 +4,7 @@
 
 """Python imports this at its start where it is on PYTHONPATH: strings are then not marked as untrusted.
 
-It exists to measure what marking costs, with data that is known to be harmless.
+It exists to measure what marking costs, with data that is known to be safe.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
 
 NODES = nodes_of("p1", "2", "bert")
 DEADLINE = Deadline(60)
-PATIENCE = 20.0  # for threads that wait for each other; only a failing test takes so long
+WAIT_SECONDS = 20.0  # for threads that wait for each other; only a failing test takes so long
 
 Answer = Callable[[Request], Any]
 
@@ -98,16 +98,16 @@ def fails_at(number: int, status: int, rows: list[Any]) -> Answer:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_as_many_pages_are_under_way_at_once_as_concurrency_says(concurrency: int) -> None:
-    # Pages 2 to 61: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
-    together, room = threading.Barrier(concurrency), threading.Semaphore(concurrency)
+def test_pages_under_way_at_once_are_as_many_as_concurrency_allows(concurrency: int) -> None:
+    # Pages 2 to 61: the barrier opens only when so many are there at once, and the semaphore has no slots for one more.
+    together, slots = threading.Barrier(concurrency), threading.Semaphore(concurrency)
     rows = nodes(605)
 
     def answer(request: Request) -> Any:
         if request.query["page"] > 1:
-            assert room.acquire(blocking=False), "one more than concurrency allows"
-            together.wait(PATIENCE)
-            room.release()
+            assert slots.acquire(blocking=False), "one more than concurrency allows"
+            together.wait(WAIT_SECONDS)
+            slots.release()
         return page_of(rows, request)
 
     assert read(answer, concurrency=concurrency) == [rows]
@@ -117,7 +117,7 @@ def test_runs_are_read_side_by_side() -> None:
     together = threading.Barrier(3)
 
     def answer(request: Request) -> Any:
-        together.wait(PATIENCE)
+        together.wait(WAIT_SECONDS)
         return page_of(nodes(3), request)
 
     assert read(answer, *(nodes_of("p1", run) for run in "123"), concurrency=3) == [nodes(3)] * 3
@@ -131,7 +131,7 @@ def test_the_lists_come_in_the_order_of_the_endpoints_whoever_answers_first(firs
     def answer(request: Request) -> Any:
         if request.path == endpoints[first].path:
             answered.set()
-        assert answered.wait(PATIENCE)
+        assert answered.wait(WAIT_SECONDS)
         return page_of(nodes(3, request.path), request)
 
     assert read(answer, *endpoints) == [nodes(3, endpoint.path) for endpoint in endpoints]
@@ -147,7 +147,7 @@ def test_the_error_is_that_of_the_earliest_page_whichever_fails_first(first: int
             return page_of(nodes(35), request)
         if number == first:
             failed.set()
-        assert failed.wait(PATIENCE)
+        assert failed.wait(WAIT_SECONDS)
         raise ServerError(request.what, f"page {number}", "HTTP 503.", "", status=503)
 
     with pytest.raises(ServerError) as error:
@@ -166,7 +166,7 @@ def test_no_lists_cost_no_request() -> None:
     assert client(transport).read([], DEADLINE) == []
 
 
-def test_a_malformed_page_is_an_error_that_says_where() -> None:
+def test_a_malformed_page_is_an_error_that_names_its_place() -> None:
     rows = [*nodes(13), "n13", *nodes(15)[14:]]
     with pytest.raises(ResponseError) as error:
         read(lambda request: page_of(rows, request))
@@ -183,11 +183,11 @@ def test_a_row_that_is_sent_twice_is_one() -> None:
 
 
 @pytest.mark.parametrize("count", [None, -1, "many"])
-def test_a_list_whose_count_tells_nothing_is_read_whole(count: Any) -> None:
+def test_a_list_with_a_meaningless_count_is_read_whole(count: Any) -> None:
     assert read(lambda request: {**page_of(nodes(5), request), "totalCount": count}) == [nodes(5)]
 
 
-def test_a_count_that_never_agrees_is_an_error_that_says_what_was_seen() -> None:
+def test_a_count_that_never_agrees_is_an_error_that_describes_what_was_seen() -> None:
     with pytest.raises(IncompleteError) as error:
         read(lambda request: {**page_of(nodes(5), request), "totalCount": 6})
     assert "the nodes of run 2 of project bert: GET /nsml/v1/projects/p1/runs/2/nodes" in str(error.value)
@@ -300,7 +300,7 @@ def test_rows_in_another_order_with_each_page_are_an_error_that_advises_a_larger
     assert "'page_size' to a number above 12" in error.value.advice
 
 
-def test_the_trace_says_what_each_page_held_and_why_the_list_is_complete() -> None:
+def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> None:
     lines: list[str] = []
     transport = FakeTransport(lambda request: page_of(nodes(12), request))
     client(transport, trace=lines.append).read([NODES], DEADLINE)
@@ -321,7 +321,7 @@ def test_the_trace_says_what_each_page_held_and_why_the_list_is_complete() -> No
         (None, None),
     ],
 )
-def test_the_status_of_a_run_is_told_where_the_service_tells_it(body: Any, status: str | None) -> None:
+def test_the_status_of_a_run_is_returned_where_the_service_sends_it(body: Any, status: str | None) -> None:
     transport = FakeTransport(lambda _request: body)
     assert client(transport).status("p1", "2", DEADLINE) == status
     assert transport.asked == [("/projects/p1/runs/2", None, None)]

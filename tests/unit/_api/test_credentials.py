@@ -71,9 +71,9 @@ def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) 
 def test_an_access_key_that_no_request_could_use_names_no_cache_either(configure: Path, given: Given) -> None:
     configure.write_text(PROFILES.replace("ncloud_access_key_id = halfAccess", "other = x"))
     messages = []
-    for look_up in (resolve, resolve_access_key):
+    for resolve_keys in (resolve, resolve_access_key):
         with pytest.raises(ConfigurationError) as caught:
-            look_up(given, warn=print)
+            resolve_keys(given, warn=print)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
 
@@ -126,7 +126,7 @@ def test_a_profile_takes_no_key_from_another(warnings: list[str], configure: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "words"),
     [
         ("access_key", ["option access_key", "NCLOUD_ACCESS_KEY_ID, NCLOUD_ACCESS_KEY", "~/.ncloud/configure"]),
         ("secret_key", ["option secret_key", "NCLOUD_SECRET_ACCESS_KEY, NCLOUD_SECRET_KEY", "~/.ncloud/configure"]),
@@ -134,13 +134,13 @@ def test_a_profile_takes_no_key_from_another(warnings: list[str], configure: Pat
     ],
 )
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_missing_credential_names_all_that_was_tried(name: str, said: list[str], value: str | None) -> None:
+def test_a_missing_credential_names_all_that_was_tried(name: str, words: list[str], value: str | None) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
     with pytest.raises(ConfigurationError) as caught:
         resolve(Given(given["access_key"], given["secret_key"], given["api_key"]), warn=print)
     text = str(caught.value)
     assert text.startswith(f"No {name} was found")
-    assert all(part in text for part in said)
+    assert all(part in text for part in words)
     assert ("configure" in text) == (name != "api_key")
 
 
@@ -180,12 +180,12 @@ def test_a_malformed_file_names_the_line_and_never_its_content(
     warnings: list[str], configure: Path, text: str, line: int
 ) -> None:
     configure.write_text(text)
-    said = refused(warnings)
-    assert f"{configure}, line {line}:" in said
-    assert "theSecretItself" not in said
+    words = refused(warnings)
+    assert f"{configure}, line {line}:" in words
+    assert "theSecretItself" not in words
 
 
-def test_a_file_that_is_no_text_says_so(warnings: list[str], configure: Path) -> None:
+def test_a_file_that_is_not_utf8_is_an_error_that_names_the_encoding(warnings: list[str], configure: Path) -> None:
     configure.write_bytes(PLAIN.encode("utf-16"))
     assert refused(warnings) == f"{configure} is not UTF-8 text. Save it as UTF-8."
 
@@ -199,7 +199,7 @@ def test_a_file_that_is_no_file_of_keys_is_refused_at_once(
     assert refused(warnings).startswith(f"Cannot read {configure}: it is no regular file, or larger than 1 MiB.")
 
 
-def test_a_file_that_cannot_be_read_is_an_error_that_says_why(warnings: list[str]) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_with_the_reason(warnings: list[str]) -> None:
     Path("~/.ncloud").expanduser().touch()
     assert re.fullmatch(r"Cannot read .*/configure: Not a directory\. Check its owner and mode\.", refused(warnings))
 
@@ -213,7 +213,7 @@ def test_a_profile_without_a_file_is_an_error(warnings: list[str]) -> None:
     assert refused(warnings, "work").startswith("profile is 'work', but there is no file")
 
 
-def test_a_user_without_a_home_is_told_of_the_missing_keys(warnings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_gets_the_error_of_missing_keys(warnings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.getuid", lambda: 987654)
     assert refused(warnings).startswith("No access_key was found")
@@ -224,10 +224,10 @@ def test_a_file_that_others_can_open_is_warned_about_once(warnings: list[str], c
     configure.write_text(PLAIN)
     configure.chmod(mode)
     assert read(warnings) == ("fileAccess", "fileSecret")
-    told = f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"
-    assert warnings == [told]
+    shown = f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"
+    assert warnings == [shown]
     assert resolve_access_key(Given(), warn=warnings.append) == "fileAccess"
-    assert warnings == [told, told]
+    assert warnings == [shown, shown]
 
 
 def test_no_repr_shows_a_credential() -> None:
@@ -257,6 +257,6 @@ def test_redact_finds_a_secret_in_every_usual_form(secret: str) -> None:
     assert redact("before another-secret after theAccessKey") == "before *** after theAccessKey"
 
 
-def test_what_is_too_short_to_be_told_from_other_words_is_left_in() -> None:
+def test_a_secret_too_short_to_differ_from_other_words_is_not_redacted() -> None:
     assert Credentials("theAccessKey", "seconds", "project").redact("a project, 2 seconds") == "a project, 2 seconds"
     assert Credentials("theAccessKey", "seconds", "projects").redact("projects, 2 seconds") == "***, 2 seconds"

@@ -71,7 +71,7 @@ def test_a_name_that_no_path_can_hold_is_refused(name: str) -> None:
         assert str(error.value).isprintable()
 
 
-def test_the_lists_lie_where_the_api_says() -> None:
+def test_each_list_has_the_path_of_the_api() -> None:
     assert (PROJECTS.path, PROJECTS.key) == ("/projects", "projects")
     assert (RUNS.path, RUNS.key) == ("/projects/runs", "runList")
     assert (NODES.path, NODES.key) == ("/projects/p1/runs/2/nodes", "nodes")
@@ -105,12 +105,12 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     return {"nodeId": f"n{number}", "rank": number} | changes
 
 
-def test_a_page_is_its_rows_each_with_what_tells_it_apart_and_its_rank() -> None:
+def test_a_page_is_its_rows_each_with_its_identity_and_rank() -> None:
     rows = [row(1), row(0)]
     assert page({"nodes": rows, "totalCount": 7}) == Page([Entry(("n1",), rows[0], 1), Entry(("n0",), rows[1], 0)], 7)
 
 
-def test_a_list_without_ranks_has_none_whatever_its_rows_say() -> None:
+def test_a_list_without_ranks_has_none_whatever_its_rows_hold() -> None:
     (entry,) = page({"runList": [{"projectId": "p1", "runName": "2", "rank": 0}]}, RUNS).entries
     assert (entry.id, entry.rank) == (("p1", "2"), None)
 
@@ -135,7 +135,7 @@ def test_a_rank_of_another_type_is_one_where_it_is_a_whole_number(rank: Any, tak
         ({"nodeId": 1.5}, "has no nodeId"),
     ],
 )
-def test_a_row_without_identity_is_an_error_that_says_where(odd: Any, problem: str) -> None:
+def test_a_row_without_identity_is_an_error_that_names_its_place(odd: Any, problem: str) -> None:
     error = refused({"nodes": [row(0), odd, row(2)]}, number=3)
     assert error.problem == f"the answer is not what the API describes: page 3, row 1 {problem}."
     assert error.advice == "Check that api_url is the NSML API; if it is, please report this text."
@@ -151,7 +151,7 @@ def test_runs_of_one_name_in_two_projects_are_two() -> None:
     assert [entry.id for entry in page({"runList": rows}, RUNS).entries] == [("p1", "2"), ("p2", "2")]
 
 
-def test_two_rows_of_one_identity_are_an_error_that_says_where() -> None:
+def test_two_rows_of_one_identity_are_an_error_that_names_their_place() -> None:
     body = {"nodes": [row(0), row(1), row(2), row(1, rank=3)]}
     assert "page 2, row 3 is another one with the nodeId of row 1" in refused(body, number=2).problem
     runs = {"runList": [{"projectId": "p1", "runName": "2", "status": status} for status in "ab"]}

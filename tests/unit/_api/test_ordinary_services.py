@@ -126,7 +126,7 @@ def honoured(behaviour: Behaviour, asked: int, rows: int) -> int:
     return size
 
 
-def looks_like_a_short_run(nodes: list[Node], behaviour: Behaviour, page: int) -> bool:
+def is_like_a_short_run(nodes: list[Node], behaviour: Behaviour, page: int) -> bool:
     """Return whether it counts pages from 0, and its second and last page passes for the whole of a short run."""
     rows = nodes if behaviour.order == "oldest" else nodes[::-1]
     ranks = [node.rank for node in rows[page:]]
@@ -141,7 +141,7 @@ def test_an_ordinary_service_lists_exactly_its_nodes(
     service: Simulator, nodes: list[Node], behaviour: Behaviour, page_size: int
 ) -> None:
     page = honoured(behaviour, page_size, len(nodes))
-    assume(not looks_like_a_short_run(nodes, behaviour, page))
+    assume(not is_like_a_short_run(nodes, behaviour, page))
     serve(service, nodes, behaviour)
     try:
         assert listed(service, page_size=page_size) == ids(nodes)

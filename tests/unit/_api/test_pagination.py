@@ -201,7 +201,7 @@ def test_an_empty_page_that_counts_nothing_does_not_unsay_the_count_of_the_other
 
 
 @pytest.mark.parametrize(("rows", "pages"), [(5, 3), (0, 2)])
-def test_a_count_above_what_is_found_is_an_error_that_says_what_was_seen(rows: int, pages: int) -> None:
+def test_a_count_above_what_is_found_is_an_error_that_describes_what_was_seen(rows: int, pages: int) -> None:
     service = FakeService(whole(rows), count=7)
     with pytest.raises(NotSettled, match=re.escape(f"{rows} rows on {pages} pages, totalCount 7")):
         read_all(service, 100)
@@ -240,7 +240,7 @@ def test_a_count_that_is_wrong_but_plausible_hides_no_row(rows: int, wrong: int)
     assert read_all(service, 100) == ids(service.entries)
 
 
-def test_what_cannot_be_told_apart_from_outside() -> None:
+def test_services_that_cannot_be_distinguished_from_outside() -> None:
     """Two services of different lists give the same first answer, which must cost one request: so one of them is misread."""
     short = FakeService(whole(3), count="page")
     tiny_pages = FakeService(whole(5), cap=3, count="page")
@@ -331,7 +331,7 @@ def services(draw: st.DrawFn, counts: st.SearchStrategy[Any]) -> FakeService:
     )
 
 
-def looks_like_a_short_run(service: FakeService, size: int) -> bool:
+def is_like_a_short_run(service: FakeService, size: int) -> bool:
     """Return whether it counts from 0 and its second and last page passes for a whole run: see the docstring of the module."""
     ranks = [row.rank for row in service.entries[service.page_size(size) :]]
     if service.base or service.count == "whole" or set(ranks) != set(range(len(ranks))):
@@ -344,7 +344,7 @@ def looks_like_a_short_run(service: FakeService, size: int) -> bool:
 @MANY
 @given(services(HONEST), SIZES)
 def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size: int) -> None:
-    assume(not looks_like_a_short_run(service, size))
+    assume(not is_like_a_short_run(service, size))
     assert read_all(service, size) == ids(service.entries)
 
 
@@ -352,7 +352,7 @@ def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size:
 @given(services(WRONG), SIZES)
 def test_a_count_that_is_too_high_never_makes_a_wrong_list(service: FakeService, size: int) -> None:
     assume(isinstance(service.count, int) and service.count > len(service.entries))
-    assume(not looks_like_a_short_run(service, size))
+    assume(not is_like_a_short_run(service, size))
     try:
         found = read_all(service, size)
     except (NotSettled, RequestError):
@@ -461,9 +461,9 @@ def test_a_moving_list_is_never_read_as_one_that_it_never_was(
     except (NotSettled, RequestError):
         return
     after, service.entries = service.entries, before
-    assume(not looks_like_a_short_run(service, size))
+    assume(not is_like_a_short_run(service, size))
     service.entries = after
-    assume(not looks_like_a_short_run(service, size))
+    assume(not is_like_a_short_run(service, size))
     assert found in service.held
 
 

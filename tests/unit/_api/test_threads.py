@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task, _begin, side_by_side
 
-PATIENCE = 20.0  # only a failing test takes so long
+WAIT_SECONDS = 20.0  # only a failing test takes so long
 
 
 class Failure(Exception):
@@ -43,7 +43,7 @@ def test_results_keep_the_order_of_the_items(workers: int, count: int) -> None:
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_as_many_as_there_are_workers_are_under_way_and_no_more(workers: int) -> None:
-    all_there = threading.Barrier(workers, timeout=PATIENCE)
+    all_there = threading.Barrier(workers, timeout=WAIT_SECONDS)
     lock = threading.Lock()
     running: set[int] = set()
     most = 0
@@ -66,7 +66,7 @@ def test_the_earliest_items_error_is_raised_though_a_later_one_failed_first() ->
 
     def work(item: int) -> None:
         if item == 0:
-            assert later_failed.wait(PATIENCE)
+            assert later_failed.wait(WAIT_SECONDS)
         else:
             later_failed.set()
         raise Failure(item)
@@ -87,7 +87,7 @@ def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) 
         if item == workers - 1:
             failed.set()
             raise Failure
-        assert failed.wait(PATIENCE)
+        assert failed.wait(WAIT_SECONDS)
         limit = time.monotonic() + 0.5
         while threading.active_count() > before + 1 and time.monotonic() < limit:
             pass  # the thread that failed is still on its way out
@@ -113,10 +113,10 @@ def test_a_thread_hands_its_result_or_its_error_on_and_is_a_daemon() -> None:
 
 def test_a_call_is_waited_for_no_longer_than_asked() -> None:
     go_on = threading.Event()
-    task = Task(lambda: go_on.wait(PATIENCE), "x")
+    task = Task(lambda: go_on.wait(WAIT_SECONDS), "x")
     assert not task.wait(0.01)
     go_on.set()
-    assert task.wait(PATIENCE)
+    assert task.wait(WAIT_SECONDS)
     assert task.wait(0)
     assert task.result() is True
 
@@ -148,14 +148,14 @@ def test_ctrl_c_is_noticed_though_it_came_before_the_wait() -> None:
             seen = [*seen[-99:], sys._current_frames()[main].f_lasti]
             os.sched_yield()
         _thread.interrupt_main()  # as a signal does, but wakes nobody
-        done.wait(2 * PATIENCE)
+        done.wait(2 * WAIT_SECONDS)
 
     main = threading.get_ident()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        Task(press, "x").wait(2 * PATIENCE)
+        Task(press, "x").wait(2 * WAIT_SECONDS)
     done.set()
-    assert time.monotonic() - begin < PATIENCE
+    assert time.monotonic() - begin < WAIT_SECONDS
 
 
 @pytest.mark.parametrize("pressed", [True, False])

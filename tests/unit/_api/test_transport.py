@@ -76,7 +76,7 @@ SECRET_KEY = "the+Secret/Key=of~40~characters~0000000"
 API_KEY = "theApiKey/of+40=characters~0000000000000"
 CREDENTIALS = Credentials("theAccessKey00000000", SECRET_KEY, API_KEY)
 REQUEST = Request("the projects", "/projects", {"page": 1, "pageSize": 10})
-PATIENCE = 20.0  # much longer than anything takes here, and shorter than what would end by itself
+WAIT_SECONDS = 20.0  # much longer than anything takes here, and shorter than what would end by itself
 WHERE = "Cannot read the projects: GET /nsml/v1/projects?page=1&pageSize=10: "
 
 
@@ -275,7 +275,7 @@ def test_an_error_body_of_any_kind_becomes_a_readable_line(
         ('{"error": "No"}', StatusError, ': "No", trace ID trace-1. Check the options'),
     ],
 )
-def test_error_in_an_answer_of_200_is_told_in_its_words(
+def test_error_in_an_answer_of_200_is_reported_in_its_words(
     web: responses.RequestsMock, clock: Clock, body: str, kind: type[StatusError], words: str
 ) -> None:
     answer(web, 200, body, x_ncp_trace_id="trace-1")
@@ -411,7 +411,7 @@ def test_a_retry_after_is_obeyed(web: responses.RequestsMock, clock: Clock, valu
 
 
 @pytest.mark.parametrize("value", ["3600", formatdate(NOW + 3600, usegmt=True)])
-def test_a_retry_after_beyond_the_deadline_fails_at_once_and_says_so(
+def test_a_retry_after_beyond_the_deadline_fails_at_once_with_the_reason(
     web: responses.RequestsMock, clock: Clock, value: str
 ) -> None:
     answer(web, 503, Retry_After=value)
@@ -440,7 +440,7 @@ def test_no_request_is_sent_after_the_deadline(clock: Clock) -> None:
         assert server.connections == 0
 
 
-def test_error_at_the_deadline_tells_what_the_tries_before_it_met(web: responses.RequestsMock, clock: Clock) -> None:
+def test_error_at_the_deadline_lists_what_the_tries_before_it_met(web: responses.RequestsMock, clock: Clock) -> None:
     deadline = Deadline(100, clock.now)
     answer(web, 503, gateway("500", "Endpoint Error"))
     answer(web, 503, gateway("500", "Endpoint Error"))
@@ -481,14 +481,14 @@ def test_error_at_the_deadline_does_not_count_what_the_deadline_ended() -> None:
                 sender.get(REQUEST, deadline)
 
 
-def test_error_that_no_time_is_left_to_retry_tells_what_the_tries_met(web: responses.RequestsMock, clock: Clock) -> None:
+def test_error_that_no_time_is_left_to_retry_lists_what_the_tries_met(web: responses.RequestsMock, clock: Clock) -> None:
     web.get(URL + "/projects", body=ConnectionResetError())
     answer(web, 503, Retry_After="3600")
     text = fails(ServerError, URL, clock, retries=5)
     assert " Tried 2 times: connection failed, 503. The next try is due in 3600 s, " in text
 
 
-def test_error_after_the_last_try_tells_what_each_met_where_they_differ(web: responses.RequestsMock, clock: Clock) -> None:
+def test_error_after_the_last_try_lists_what_each_met_where_they_differ(web: responses.RequestsMock, clock: Clock) -> None:
     for status in (503, 503, 502):
         answer(web, status)
     assert fails(ServerError, URL, clock, retries=2).endswith(" Tried 3 times: 503 (2 times), 502.")
@@ -577,7 +577,7 @@ def test_the_timeout_bounds_a_server_that_sends(clock: Clock, slow: Callable[[so
     with Server(slow) as server:
         begin = time.monotonic()
         text = fails(TimeExceeded, server.url, clock, timeout=0.15)
-        assert time.monotonic() - begin < PATIENCE
+        assert time.monotonic() - begin < WAIT_SECONDS
     assert "no whole answer within 0.15 s. Check the network and api_url, or raise timeout." in text
 
 
@@ -594,7 +594,7 @@ def test_the_deadline_bounds_all_attempts_together(slow: str) -> None:
         sender = Transport(server.url, CREDENTIALS, timeout=0.1, retries=1000, connections=1, rand=lambda: 0.0)
         with pytest.raises(TimeExceeded):
             sender.get(REQUEST, Deadline(0.5))
-        assert time.monotonic() - begin < PATIENCE
+        assert time.monotonic() - begin < WAIT_SECONDS
         assert 1 <= sender.requests_made <= 2
 
 
@@ -627,7 +627,7 @@ def test_a_time_out_of_the_library_is_one_of_ours(
         (ConnectionResetError(), "ConnectionResetError"),
     ],
 )
-def test_a_fault_is_told_in_the_words_of_the_innermost_error(
+def test_a_fault_is_reported_in_the_words_of_the_innermost_error(
     web: responses.RequestsMock, clock: Clock, error: OSError, words: str
 ) -> None:
     web.get(URL + "/projects", body=error)
@@ -827,7 +827,7 @@ def exchange_threads() -> list[threading.Thread]:
 
 def settles(count: Callable[[], int], number: int) -> bool:
     """Return whether a count comes down to a number, long before what is counted would end by itself."""
-    end = time.monotonic() + PATIENCE / 4
+    end = time.monotonic() + WAIT_SECONDS / 4
     while count() > number and time.monotonic() < end:
         os.sched_yield()
     return count() <= number
@@ -1058,7 +1058,7 @@ def test_proxy_that_cannot_be_used_is_named_at_once_without_its_value(
     assert "Password" not in text
 
 
-def test_socks_proxy_without_its_library_is_told_at_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socks_proxy_without_its_library_is_reported_at_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1")
     assert misconfigured(URL, clock).endswith(
@@ -1085,7 +1085,7 @@ def misconfigured(url: str, clock: Clock, **options: Any) -> str:
         ("folder", "names a folder without hashed certificates. Run 'openssl rehash' on it, or name a file."),
     ],
 )
-def test_trusted_certificates_that_cannot_be_used_are_told_at_once(  # noqa: PLR0917
+def test_trusted_certificates_that_cannot_be_used_are_reported_at_once(  # noqa: PLR0917
     authority: trustme.CA, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str, content: str, words: str
 ) -> None:
     place = tmp_path / "theValue"
@@ -1149,7 +1149,9 @@ def test_missing_library_is_named_with_the_command_for_this_python(monkeypatch: 
         AttributeError("module 'collections' has no attribute 'Mapping'"),
     ],
 )
-def test_broken_library_is_told_from_a_missing_one(monkeypatch: pytest.MonkeyPatch, clock: Clock, error: Exception) -> None:
+def test_broken_library_is_distinguished_from_a_missing_one(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, error: Exception
+) -> None:
     monkeypatch.setattr(_transport, "IMPORT_ERROR", error)
     with pytest.raises(ConfigurationError, match="requests cannot be loaded: ") as caught:
         transport(URL, clock)
@@ -1157,10 +1159,10 @@ def test_broken_library_is_told_from_a_missing_one(monkeypatch: pytest.MonkeyPat
     assert str(caught.value).endswith(f" Upgrade it: {sys.executable} -m pip install --upgrade requests urllib3")
 
 
-# What is told while the user waits
+# What is reported while the user waits
 
 
-def told(url: str, deadline: Deadline, clock: Clock, **options: Any) -> list[str]:
+def reported(url: str, deadline: Deadline, clock: Clock, **options: Any) -> list[str]:
     lines: list[str] = []
     sender = transport(url, clock, notify=lines.append, **options)
     with suppress(RequestError):
@@ -1169,29 +1171,29 @@ def told(url: str, deadline: Deadline, clock: Clock, **options: Any) -> list[str
     return lines
 
 
-def test_pause_that_goes_beyond_three_seconds_is_told(web: responses.RequestsMock, clock: Clock) -> None:
+def test_pause_that_goes_beyond_three_seconds_is_reported(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
-    lines = told(URL, Deadline(60, clock.now), clock, retries=3)
+    lines = reported(URL, Deadline(60, clock.now), clock, retries=3)
     assert clock.pauses == [0.5, 1, 2]
     assert lines == ["Waiting for the projects from nsml.example: 503; the next try is in 2 s."]
 
 
-def test_pauses_are_told_again_half_a_minute_later(web: responses.RequestsMock, clock: Clock) -> None:
+def test_pauses_are_reported_again_half_a_minute_later(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
-    lines = told(URL, Deadline(600, clock.now), clock, retries=9)
+    lines = reported(URL, Deadline(600, clock.now), clock, retries=9)
     assert [line.split("next try is in ")[1] for line in lines] == ["2 s.", "15 s.", "15 s."]
 
 
-def test_what_takes_less_than_three_seconds_is_not_told(web: responses.RequestsMock, clock: Clock) -> None:
+def test_what_takes_less_than_three_seconds_is_not_reported(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
-    assert told(URL, Deadline(60, clock.now), clock, retries=2) == []
+    assert reported(URL, Deadline(60, clock.now), clock, retries=2) == []
 
 
-def test_answer_that_takes_long_is_told_of(clock: Clock) -> None:
+def test_answer_that_takes_long_is_reported(clock: Clock) -> None:
     deadline = Deadline(60, clock.now)
     clock.sleep(3)
     with Server(hangs) as server:
-        lines = told(server.url, deadline, clock, timeout=0.2)
+        lines = reported(server.url, deadline, clock, timeout=0.2)
     assert lines == [f"Waiting for the projects from 127.0.0.1:{server.port}: no answer yet."]
 
 
@@ -1242,7 +1244,7 @@ def test_trace_has_a_line_for_each_try(web: responses.RequestsMock, clock: Clock
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, "no JSON"), (302, "")])
-def test_trace_tells_of_an_unusable_answer(web: responses.RequestsMock, clock: Clock, status: int, body: str) -> None:
+def test_trace_shows_an_unusable_answer(web: responses.RequestsMock, clock: Clock, status: int, body: str) -> None:
     answer(web, status, body)
     assert traced(URL, clock) == [TRACED + "unusable answer, 0.12 s, try 1"]
 
@@ -1423,9 +1425,9 @@ def test_ctrl_c_ends_a_hanging_exchange_at_once_and_quietly(workers: int, slow: 
         command = [sys.executable, "-c", SCRIPT, server.url, str(workers)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             try:
-                assert server.requested.wait(PATIENCE)
+                assert server.requested.wait(WAIT_SECONDS)
                 process.send_signal(signal.SIGINT)
-                assert process.communicate(timeout=PATIENCE)[0] == b""
+                assert process.communicate(timeout=WAIT_SECONDS)[0] == b""
             finally:
                 process.kill()
     assert process.returncode == 130

@@ -78,7 +78,7 @@ def test_an_exited_node_keeps_its_exit_code() -> None:
     assert (event["nsml"]["change"], event["nsml"]["node"]["exit_code"]) == ("exited", 137)
 
 
-def test_a_node_that_is_gone_is_not_ready_and_says_why() -> None:
+def test_a_node_that_is_gone_is_not_ready_and_has_the_reason() -> None:
     (event,) = events(chosen(RUNNING), chosen(), chosen())
     assert event["nsml"]["reason"] == "not_listed"
     assert event["nsml"]["before"] == {"ready": True, "exit_code": -1}
@@ -127,7 +127,7 @@ def test_the_end_of_a_run_has_its_status_and_the_one_before() -> None:
     assert event["nsml"]["before"] == {"status": "RUN_STATE_IN_PROGRESS"}
 
 
-def test_a_run_that_is_ready_again_says_so() -> None:
+def test_a_run_that_is_ready_again_is_marked_again() -> None:
     other = [FAILED, RUNNING | {"nodeId": "n1"}]
     (event,) = events(chosen(RUNNING), chosen(RUNNING), chosen(*other), chosen(*other))
     assert (event["nsml"]["change"], event["nsml"]["again"]) == ("run_ready", True)
@@ -171,7 +171,7 @@ def test_a_template_that_was_there_before_is_left_out_of_before() -> None:
 
 
 @pytest.mark.parametrize("plain", ["{ {", "echo ${A}", "100%}", "a #jinja2:", "}}", "#jinja"])
-def test_a_string_that_only_looks_like_one_stays(plain: str) -> None:
+def test_a_string_that_is_only_similar_to_a_template_stays(plain: str) -> None:
     (event,) = events(chosen(RUNNING | {"command": plain}))
     assert event["nsml"]["node"]["command"] == plain
 

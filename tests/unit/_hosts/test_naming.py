@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import (
     GROUP_BY,
+    ExistingNames,
     Host,
-    Known,
     Layout,
     lay_out,
     safe_group,
@@ -30,13 +30,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row
 
 BERT = Run("id0", "2", "bert")
-HARMLESS = re.compile(r"[\w][\w.-]*")
+SAFE = re.compile(r"[\w][\w.-]*")
 
 NAMES = st.sampled_from(["a-b", "a_b", "a b", "", "...", "-", "all", "nsml", "x" * 200]) | st.text(max_size=6)
 
 
 def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **changes: Any) -> Host:
-    """Return a host that bears its node's own name, or another one."""
+    """Return a host that has its node's own name, or another one."""
     (node,) = nodes_of_run([row(nodeId=node_id, **changes)], run)
     return Host(node, node.name if name is None else name, {})
 
@@ -44,7 +44,7 @@ def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **change
 def laid_out(
     *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
 ) -> Layout:
-    return lay_out(hosts, group_by, Known(dict(known or {})), strict=strict)
+    return lay_out(hosts, group_by, ExistingNames(dict(known or {})), strict=strict)
 
 
 def restarted(*changes: Mapping[str, Any], run: Run = BERT, names: str | None = None) -> list[Host]:
@@ -125,7 +125,7 @@ def test_each_group_of_a_rank_has_one_host_a_run_and_no_node_is_lost(listed: lis
 def merged(first: Sequence[Host], second: Sequence[Host], *, strict: bool = False) -> tuple[Layout, Layout]:
     """Return two sources that are read one after the other."""
     before = laid_out(*first)
-    known = Known()
+    known = ExistingNames()
     for placed in before.hosts:
         fields = {"node_id": placed.node.id, "project_id": placed.node.run.project_id, "run_name": placed.node.run.name}
         made = {"name": "", "world_size": 1, "ready": True, **fields}
@@ -165,7 +165,7 @@ def test_a_node_of_two_sources_is_one_host_whatever_the_later_one_would_name_it(
 @pytest.mark.parametrize("address", ["ansible_host", "ansible_ssh_host"])
 @pytest.mark.parametrize("wanted", ["bert-2-0", "db"])
 def test_a_host_that_another_source_connects_to_elsewhere_is_not_taken_over(address: str, wanted: str) -> None:
-    known = Known()
+    known = ExistingNames()
     known.add(wanted, {address: "10.0.0.1", "ansible_user": "me", 8080: "open"}, ["web"])  # type: ignore[dict-item]
 
     layout = lay_out([host(name=wanted)], GROUP_BY, known, strict=False)
@@ -177,7 +177,7 @@ def test_a_host_that_another_source_connects_to_elsewhere_is_not_taken_over(addr
 
 
 def test_a_host_of_another_source_that_only_brings_variables_and_groups_is_joined() -> None:
-    known = Known()
+    known = ExistingNames()
     known.add("bert-2-0", {"ansible_user": "me", "role": "gpu"}, ["web"])
 
     assert by_id(lay_out([host()], GROUP_BY, known, strict=True)) == {"n0": "bert-2-0"}
@@ -227,12 +227,12 @@ def test_the_order_of_the_input_changes_nothing(hosts: list[Host], random: Any) 
 
 
 @given(HOSTS)
-def test_all_names_are_unique_and_harmless_and_none_is_lost(hosts: list[Host]) -> None:
+def test_all_names_are_unique_and_safe_and_none_is_lost(hosts: list[Host]) -> None:
     layout = laid_out(*hosts)
     found = [placed.name for placed in layout.hosts]
 
     assert len(set(found)) == len(found) == len(hosts)
-    assert all(HARMLESS.fullmatch(name) for name in found)
+    assert all(SAFE.fullmatch(name) for name in found)
     assert not {"all", "ungrouped", "localhost", "127.0.0.1", "nsml", *layout.groups} & set(found)
     assert all(to_safe_group_name(group, force=True, silent=True) == group for group in layout.groups)
     assert all(set(members) <= set(found) for members in layout.groups.values())
@@ -270,7 +270,7 @@ def test_no_two_projects_states_or_runs_share_a_group(hosts: list[Host]) -> None
         ("a" * 300, "a" * 128),
     ],
 )
-def test_a_name_is_made_of_harmless_characters(wanted: str, name: str) -> None:
+def test_a_name_is_made_of_safe_characters(wanted: str, name: str) -> None:
     assert safe_name(wanted) == name
     assert names(host(name=wanted)) == [name]
 
@@ -315,7 +315,7 @@ def test_a_node_id_is_never_a_whole_name_when_there_is_no_other(node_id: str) ->
     assert name.startswith("node-")
 
 
-def test_node_ids_that_differ_in_harmful_characters_only_are_told_apart() -> None:
+def test_node_ids_that_differ_in_unsafe_characters_only_are_two_names() -> None:
     assert names(*(host(f"n{sign}", name="x") for sign in "*+=@")) == ["x-n_", "x-n__2", "x-n__3", "x-n__4"]
 
 
@@ -326,7 +326,7 @@ def test_a_name_that_is_a_groups_in_its_final_form_is_not_free() -> None:
     assert final not in names(*clashing, host("n2", name=final))
 
 
-def test_a_name_that_another_node_of_another_source_bears_is_not_free() -> None:
+def test_a_name_that_another_node_of_another_source_has_is_not_free() -> None:
     known = {"bert-2-0": "n0", "bert-2-1": "other", "bert-2-1-n1": "another"}
     layout = laid_out(host("n0", rank=0), host("n1", rank=1), known=known)
     assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-1-n1_2"]
@@ -335,7 +335,7 @@ def test_a_name_that_another_node_of_another_source_bears_is_not_free() -> None:
         laid_out(host("n1", rank=1), known=known, strict=True)
 
 
-def test_a_node_that_two_sources_bring_bears_one_name() -> None:
+def test_a_node_of_two_sources_has_one_name() -> None:
     twice = [host("n0", rank=0), host("n1", rank=0)]
     known = {placed.name: placed.node.id for placed in laid_out(*twice).hosts}
     layout = laid_out(*twice, known=known)
@@ -355,7 +355,7 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
     project_id: str, run_name: str, is_shared: bool
 ) -> None:
     names = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", "nsml_ready"]
-    known = Known()
+    known = ExistingNames()
     known.add("other", {**IDENTITY, "nsml_project_id": project_id, "nsml_run_name": run_name}, names)
     layout = lay_out([host()], GROUP_BY, known, strict=False)
     assert ("nsml_project_bert" in layout.groups) is is_shared
@@ -366,7 +366,7 @@ def test_a_group_that_another_source_brought_stands_for_the_same_value_or_is_not
 
 def test_a_group_keeps_the_value_that_another_source_gave_it_where_others_fall_into_it_too() -> None:
     hosts = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
-    groups = lay_out(hosts, ["project"], Known(groups={"nsml_project_a_b": "id1"}), strict=False).groups
+    groups = lay_out(hosts, ["project"], ExistingNames(groups={"nsml_project_a_b": "id1"}), strict=False).groups
     assert groups["nsml_project_a_b"] == ["a_b-1-0"]
     assert len(groups) == 3
 
@@ -446,13 +446,13 @@ def test_two_values_never_share_a_group_in_silence(first: Run, second: Run, clas
         laid_out(*hosts, strict=True)
 
 
-def test_states_that_differ_in_harmful_characters_only_are_told_apart() -> None:
+def test_states_that_differ_in_unsafe_characters_only_are_two_groups() -> None:
     groups = laid_out(host("n0", rank=0, state="a b"), host("n1", rank=1, state="a_b"), group_by=["state"]).groups
 
     assert sorted(groups.values()) == [["bert-2-0"], ["bert-2-1"]]
 
 
-def test_a_project_that_bears_the_name_of_a_hash_shares_no_group() -> None:
+def test_a_project_that_is_named_as_a_hash_shares_no_group() -> None:
     clashing = [host("n0", Run("id0", "1", "a-b")), host("n1", Run("id1", "1", "a_b"))]
     final = next(iter(laid_out(*clashing, group_by=["project"]).groups)).removeprefix("nsml_project_")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import GROUP_BY, Host, Known, lay_out
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import GROUP_BY, ExistingNames, Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
@@ -20,7 +20,9 @@ GROUPS = ["nsml", "nsml_project_bert", "nsml_run_bert_2", "nsml_state_running", 
 
 def plan() -> InventoryPlan:
     nodes = nodes_of_run(rows(2), Run("p1", "2", "bert"))
-    return InventoryPlan(lay_out([Host(node, node.name, {"rank": node.rank}) for node in nodes], GROUP_BY, Known(), strict=True))
+    return InventoryPlan(
+        lay_out([Host(node, node.name, {"rank": node.rank}) for node in nodes], GROUP_BY, ExistingNames(), strict=True)
+    )
 
 
 def test_a_plan_holds_the_layout_in_its_order() -> None:

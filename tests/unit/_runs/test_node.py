@@ -225,7 +225,7 @@ def test_each_rank_has_one_holder_and_no_node_is_lost(listed: list[dict[str, Any
         ({"state": None, "exitCode": None}, False),
     ],
 )
-def test_node_has_exited_when_its_state_is_ended_or_an_exit_code_says_so_where_the_state_does_not(
+def test_node_has_exited_when_its_state_is_ended_or_its_state_is_unknown_and_it_has_an_exit_code(
     changes: dict[str, Any], exited: bool
 ) -> None:
     assert node(**changes).exited is exited
@@ -311,7 +311,7 @@ def test_blanks_around_an_address_do_not_get_in() -> None:
         {"ip": "10.0.0.7"},
     ],
 )
-def test_a_host_that_is_no_harmless_address_is_not_used(host: Any) -> None:
+def test_a_host_that_is_not_a_safe_address_is_not_used(host: Any) -> None:
     assert connection(of(host=host)) == UNREACHABLE
 
 
@@ -463,7 +463,7 @@ def test_of_both_spellings_the_right_one_counts() -> None:
         ("노드", "nsml___"),
     ],
 )
-def test_a_field_that_the_api_adds_comes_along_under_a_harmless_name(field: str, variable: str) -> None:
+def test_a_field_that_the_api_adds_becomes_a_variable_with_a_safe_name(field: str, variable: str) -> None:
     assert of(**{field: "new"})[variable] == "new"
 
 
