@@ -46,7 +46,9 @@ notes:
     explained in R(Troubleshooting,ansible_collections.navercloud.nsml.docsite.troubleshooting).
   - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
     with O(compose).
-  - Strings from the API are never templates, in no version of ansible-core.
+  - "Strings from the API are never templates, in no version of ansible-core. In what C(ansible-inventory --list) prints, a string
+    of English letters, digits, blanks and the characters C(.,:/@+=_-[]) is plain, and any other is an object with the key
+    C(__ansible_unsafe)."
   - An environment variable that is empty counts as one that is not set.
   - Expressions in O(compose), O(groups) and O(keyed_groups) see the node's variables, then those that an earlier source of the
     same inventory gives the host.

@@ -102,7 +102,7 @@ def node_row(fleet: Fleet, run: int, rank: int) -> dict[str, Any]:
         "host": address(run, rank),
         "sshPort": 15001,
         "tcpPorts": [15002, 15003],
-        "command": "torchrun --nproc-per-node 8 train.py --config configs/bert-large.yaml",
+        "command": "torchrun --nproc-per-node 8 train.py --config 'configs/bert-large.yaml'",
         "createTime": "2026-03-02T01:38:26",
         "updateTime": "2026-03-02T01:39:51",
     }

@@ -32,6 +32,21 @@ PLAY = """\
             that: written.stdout == 'rank ' ~ nsml_rank ~ ' of ' ~ nsml_world_size
     """
 
+TESTINFRA = """\
+    testinfra_hosts = ["ansible://nsml_ready"]
+
+
+    def test_the_rank_is_that_of_the_inventory(host):
+        rank = host.ansible.get_variables()["nsml_rank"]
+        assert host.check_output("echo rank %s", str(rank)) == f"rank {rank}"
+    """
+
+# testinfra runs ssh itself: what Ansible would take from its environment stands in the inventory.
+LOGIN = """\
+    ansible_ssh_private_key_file: {}
+    ansible_ssh_common_args: -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR
+    """
+
 
 def test_a_ping_is_answered_by_all_ready_nodes_and_asked_of_no_other(tmp_path: Path) -> None:
     nodes = [Node(rank=0), Node(rank=1), Node(rank=2, state=NODE_PENDING)]
@@ -41,6 +56,17 @@ def test_a_ping_is_answered_by_all_ready_nodes_and_asked_of_no_other(tmp_path: P
         done = workplace.run("ansible", "-i", "test.nsml.yml", "nsml_ready", "-m", "ansible.builtin.ping")
     answers = sorted(line for line in done.stdout.splitlines() if " | " in line)
     assert answers == ["bert-2-0 | SUCCESS => {", "bert-2-1 | SUCCESS => {"]
+
+
+def test_testinfra_checks_the_ready_nodes(tmp_path: Path) -> None:
+    nodes = [Node(rank=0), Node(rank=1), Node(rank=2, state=NODE_PENDING)]
+    with Simulator(bert(nodes), ssh=True) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("group_vars/nsml.yml", LOGIN.format(simulator.environment["ANSIBLE_PRIVATE_KEY_FILE"]))
+        workplace.write("test.nsml.yml", f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n")
+        workplace.write("test_nodes.py", TESTINFRA)
+        done = workplace.run("pytest", "-p", "no:cacheprovider", "test_nodes.py", "-v", "--ansible-inventory=test.nsml.yml")
+    assert [line.split()[1] for line in done.stdout.splitlines() if "::" in line] == ["PASSED", "PASSED"], done.stdout
 
 
 @pytest.mark.skipif(not SSHD.exists(), reason="OpenSSH's server is not installed")

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import is_safe, unmarked, untrusted
 from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.unit.inventory import KEYS, PROJECT_ID, Loaded, load, row
 
@@ -240,7 +241,9 @@ def check_untrusted(value: Any) -> None:
 
 
 def is_untrusted(text: str) -> bool:
-    """Say whether Ansible would never take a text for a template."""
+    """Return whether Ansible never takes a string for a template, or it is of safe characters."""
+    if is_safe(text):
+        return True
     try:
         from ansible.template import is_trusted_as_template
     except ImportError:  # up to 2.18: what can begin a template must be marked
@@ -283,3 +286,34 @@ def test_nothing_is_executed_when_an_error_shows_hostile_names(hostile: Hostile,
         assert "touch" in loaded.printed
         assert WORKED_OUT not in loaded.printed
         assert not hostile.marker.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "223.130.154.166", "[Notebook] 4vCPU, 16GB Mem", "nvcr.io/nvidia/tensorflow:21.02-tf1-py3", "a+b=c@d_e"]
+)
+def test_a_string_of_safe_characters_is_plain(text: str) -> None:
+    for value in (untrusted({"x": [{text: text}]})["x"], unmarked(untrusted({"x": [{text: text}]})["x"])):
+        assert is_plain(value[0][text])
+        assert all(map(is_plain, value[0]))
+
+
+@pytest.mark.parametrize("character", [*"{}()|#%*~'\"`$\\<>!?&;^\n\t\r\0", "\x85", "\u2028", "\u0661", "\uff21", "é"])
+def test_a_string_with_any_other_character_is_marked(character: str) -> None:
+    text = f"a{character}"
+    value = untrusted({"x": {text: [text]}})["x"]
+    assert not is_plain(value[text][0])
+    assert not is_plain(unmarked(value)[text][0])
+
+
+@pytest.mark.parametrize("text", ["{{ x }}", "x | quote"])
+def test_a_string_that_the_user_composed_is_as_trusted_as_it_was(text: str) -> None:
+    assert unmarked(text) is text
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a string is one for the programs that read what Ansible prints."""
+    try:
+        from ansible.template import is_trusted_as_template
+    except ImportError:
+        return type(text) is str
+    return is_trusted_as_template(text)

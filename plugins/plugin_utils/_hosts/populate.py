@@ -23,6 +23,7 @@ from ansible.inventory.host import Host
 from ansible.utils.path import basedir
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import unmarked
 
 if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -74,9 +75,9 @@ def _add_hosts(inventory: InventoryData, plan: InventoryPlan) -> None:
             hosts[name].vars = variables | of_source
         for variable, value in plan.composed.get(name, {}).items():
             if value.__class__ in _UNMARKED:
-                hosts[name].vars[variable] = value
+                hosts[name].vars[variable] = unmarked(value)
             else:
-                inventory.set_variable(name, variable, value)
+                inventory.set_variable(name, variable, unmarked(value))
 
 
 def _add_groups(inventory: InventoryData, plan: InventoryPlan) -> None:

@@ -2,19 +2,53 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which strings Ansible may take for templates, and which it may show."""
+"""Which strings Ansible may take for templates, and which it may show.
+
+A string that is marked, or from 2.19 on not trusted, is an object in what ``ansible-inventory --list`` prints, where others
+expect a string.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from ansible import template
 
+# What can be neither a template nor, where a play evaluates it once more, an expression that calls anything.
+_SAFE = re.compile(r"[A-Za-z0-9 .,:/@+=_\[\]-]*")
+
+
+def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return variables with values from the API so that these are never templates; strings of safe characters stay plain."""
+    return {name: _with_strings(value, _marked) for name, value in variables.items()}
+
+
+def unmarked(value: Any) -> Any:
+    """Return a value that the user composed with its strings of safe characters plain, all else as trusted as it is."""
+    return _with_strings(value, _unmarked)
+
+
+def is_safe(text: str) -> bool:
+    """Return whether a string needs no mark: it holds safe characters only."""
+    return _SAFE.fullmatch(text) is not None
+
+
+def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {_with_strings(key, change): _with_strings(item, change) for key, item in value.items()}
+    return [_with_strings(item, change) for item in value] if isinstance(value, list) else value
+
+
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
 
-    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
-        """Return variables with values from the API so that these are never templates."""
-        return variables
+    def _unmarked(text: str) -> str:
+        return template.trust_as_template(text) if is_safe(text) else text
+
+    _marked = _unmarked
 
     def without_origin(value: Any) -> Any:
         """Return a value of the file as trusted as it is, but without its place in the file.
@@ -31,9 +65,12 @@ if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked 
 else:
     from ansible.utils.unsafe_proxy import wrap_var
 
-    def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
-        """Return variables with values from the API so that these are never templates."""
-        return {name: wrap_var(value) for name, value in variables.items()}
+    def _unmarked(text: str) -> str:
+        return str.__str__(text) if is_safe(text) else text
+
+    def _marked(text: str) -> str:
+        marked: str = text if is_safe(text) else wrap_var(text)
+        return marked
 
     def without_origin(value: Any) -> Any:
         """Return a value of the file, which Ansible does not show with the lines around it."""

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, NAVER Cloud NSML collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What other programs read of the inventory: ordinary strings are plain, and what could do harm is marked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
+from ansible_collections.navercloud.nsml.tests.simulator import Node, Simulator
+
+FILE = f"""\
+plugin: navercloud.nsml.nodes
+project: {PROJECT_ID}
+run: 2
+compose:
+  ansible_user: "'ubuntu'"
+  login: "{{'address': ansible_host, 'name': 'node-' ~ nsml_rank}}"
+"""
+
+MARK = "__ansible_unsafe"
+
+# A play that evaluates a variable's value once more, in each way that a task has.
+PLAY = """\
+- hosts: all
+  gather_facts: false
+  ignore_errors: true
+  tasks:
+    - ansible.builtin.debug:
+        msg: x
+      when: "{{ nsml_command }}"
+    - ansible.builtin.assert:
+        that: "{{ nsml_command }}"
+    - ansible.builtin.command: "true"
+      failed_when: "{{ nsml_command }}"
+    - ansible.builtin.command: "true"
+      changed_when: "{{ nsml_command }}"
+    - ansible.builtin.debug:
+        var: "{{ nsml_command }}"
+"""
+
+
+def texts_that_execute(marker: Path) -> list[str]:
+    """Return strings that create a file where they are evaluated as an expression or a template."""
+    call = f"lookup('pipe', 'touch {marker}')"
+    return [
+        f"{call} == ''",
+        f"not {call}",
+        "{{ " + call + " }}",
+        "{% if " + call + " %}{% endif %}",
+        f"query('pipe', 'touch {marker}') | length > 0",
+        f"#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ {call} ]]",
+    ]
+
+
+@pytest.mark.parametrize("form", [["--list"], ["--list", "--yaml"], ["--list", "--toml"], ["--host", "bert-2-0"]])
+def test_strings_of_ordinary_nodes_are_plain_in_every_form(tmp_path: Path, form: list[str]) -> None:
+    with Simulator(bert(ranks(2))) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", FILE)
+        printed = workplace.run("ansible-inventory", "-i", "test.nsml.yml", *form).stdout
+    assert MARK not in printed
+    assert all(word in printed for word in ("ansible_user", "ubuntu", "node-0"))
+
+
+def test_a_query_for_addresses_gets_strings(tmp_path: Path) -> None:
+    with Simulator(bert(ranks(2))) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", FILE)
+        listed = json.loads(workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list").stdout)
+    addresses = {name: variables["ansible_host"] for name, variables in listed["_meta"]["hostvars"].items()}
+    assert addresses == {"bert-2-0": "127.0.0.1", "bert-2-1": "127.0.0.1"}
+
+
+def test_every_harmful_string_is_marked_and_no_other(tmp_path: Path) -> None:
+    texts = texts_that_execute(tmp_path / "MARKER")
+    nodes = [Node(rank=rank, port=15001 + rank, command=text, extra={"labels": [text]}) for rank, text in enumerate(texts)]
+    with Simulator(bert(nodes)) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", FILE)
+        listed = json.loads(workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list").stdout)
+        shown = {
+            form: workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", form).stdout
+            for form in ("--yaml", "--toml")
+        }
+    for rank, text in enumerate(texts):
+        variables = listed["_meta"]["hostvars"][f"bert-2-{rank}"]
+        assert (variables["nsml_command"], variables["nsml_labels"]) == ({MARK: text}, [{MARK: text}])
+        assert marked(variables) == ["nsml_command", "nsml_labels"]
+    assert yaml.safe_load(shown["--yaml"])["all"]["children"]["nsml"]
+    assert shown["--toml"].count("touch") == 2 * len(texts)
+    assert not (tmp_path / "MARKER").exists()
+
+
+def marked(variables: dict[str, Any]) -> list[str]:
+    """Return the names of the variables that hold a mark."""
+    return sorted(name for name, value in variables.items() if MARK in json.dumps(value))
+
+
+def test_a_play_that_evaluates_a_value_once_more_executes_nothing(tmp_path: Path) -> None:
+    texts = texts_that_execute(tmp_path / "MARKER")
+    nodes = [Node(rank=rank, port=15001 + rank, command=text) for rank, text in enumerate(texts)]
+    with Simulator(bert(nodes)) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("test.nsml.yml", FILE)
+        workplace.write("play.yml", PLAY)
+        done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "-c", "local", "play.yml")
+    assert done.stdout.count("TASK [") == 5
+    assert done.stdout.count("failed=0") == len(texts)
+    assert not (tmp_path / "MARKER").exists()
