@@ -49,6 +49,8 @@ notes:
   - "Strings from the API are never templates, in no version of ansible-core. In what C(ansible-inventory --list) prints, a string
     of English letters, digits, blanks and the characters C(.,:/@+=_-[]) is plain, and any other is an object with the key
     C(__ansible_unsafe)."
+  - Every option of the file may be a template that sees extra variables, except O(filters), O(hostnames), O(compose), O(groups)
+    and O(keyed_groups), which are expressions. Its value is checked after it is evaluated. A value may be vaulted.
   - An environment variable that is empty counts as one that is not set.
   - Expressions in O(compose), O(groups) and O(keyed_groups) see the node's variables, then those that an earlier source of the
     same inventory gives the host.
@@ -80,7 +82,7 @@ options:
       - name: NCLOUD_NSML_RUN
   access_key:
     description:
-      - The access key ID of the account. May be a template or vaulted.
+      - The access key ID of the account.
       - In the environment, E(NCLOUD_ACCESS_KEY_ID) is preferred.
       - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
     type: str
@@ -89,7 +91,7 @@ options:
       - name: NCLOUD_ACCESS_KEY_ID
   secret_key:
     description:
-      - The secret key that belongs to O(access_key). May be a template or vaulted.
+      - The secret key that belongs to O(access_key).
       - In the environment, E(NCLOUD_SECRET_ACCESS_KEY) is preferred.
     type: str
     env:
@@ -97,7 +99,7 @@ options:
       - name: NCLOUD_SECRET_ACCESS_KEY
   api_key:
     description:
-      - The key of the API gateway's subscription to the NSML API. May be a template or vaulted.
+      - The key of the API gateway's subscription to the NSML API.
       - In the environment, E(NCLOUD_NSML_API_KEY) is preferred.
     type: str
     env:
@@ -293,9 +295,6 @@ if TYPE_CHECKING:
 
 NAME = "navercloud.nsml.nodes"
 
-# What the inventory file may give as a template. What comes from the environment is never one.
-TEMPLATED = ("project", "run", "access_key", "secret_key", "api_key", "profile", "api_url", "ca_path")
-
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """The inventory plugin. Constructable is what ``ansible-doc`` and Ansible itself know such plugins by."""
@@ -351,10 +350,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         if direct is not None:
             _options.check_given(direct, self.option_definitions)
-            _options.check_types(direct, self.option_definitions)
-            self._config = _options.whole_expressions(without_origin(direct))
-            self._config |= {name: self._template(name, self._config[name]) for name in TEMPLATED if name in self._config}
-            _options.check_types(self._config, self.option_definitions)  # what a template made
+            no_strings = {name: value for name, value in direct.items() if not isinstance(value, str)}
+            _options.check_types(no_strings, self.option_definitions)
+            # What the environment gives is never a template.
+            self._config = {name: self._template(name, value) for name, value in without_origin(direct).items()}
+            _options.check_types(self._config, self.option_definitions)
+            self._config = _options.whole_expressions(self._config)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
 
     def _value(self, name: str) -> Any:
@@ -369,15 +370,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return next(filter(None, variables), definition.get("default"))
 
     def _template(self, name: str, value: Any) -> Any:
+        """Return what an option of the file evaluates to, if it may be a template."""
+        if name in _options.NOT_TEMPLATES:
+            return value
         try:
             return evaluated(self.templar, Templar.template, value, self._vars or {})
         except ExpressionError as error:
-            words = (
-                "" if name in _options.KEYS else f": {readable(str(error)).rstrip('.')}"
-            )  # which may quote the template with a key in it
-            raise ConfigurationError(
-                f"{name} is a template that cannot be evaluated{words}. Mend it, or its variables."
-            ) from None
+            raise ConfigurationError(_options.of_template(name, str(error))) from None
 
     def _given_keys(self) -> Given:
         given = Given(*(self._value(name) for name in (*_options.KEYS, "profile")))
@@ -405,7 +404,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Return the nodes that stay, each with its variables and the name that it should have."""
         nodes = _node.nodes_of_runs(runs)
         chosen = [node for node in nodes if not options.states or node.state in options.states]
-        if nodes and not chosen:
+        if nodes:
             self._warn_of_states(nodes, options)
         hosts: list[Host] = []
         for node in chosen:
@@ -415,6 +414,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hosts
 
     def _warn_of_states(self, nodes: list[_node.Node], options: _options.Options) -> None:
-        """Warn where ``states`` keeps no node: the set of states is open, so a misspelt one is no error."""
-        wanted, seen = (", ".join(sorted(names)) for names in (options.states, {node.state or "none" for node in nodes}))
-        self.display.warning(readable(f"states keeps no node: it is {wanted}, and the nodes are {seen}"))
+        """Warn where ``states`` keeps no node or is misspelt: the set of states is open, so that is not an error."""
+        seen = {node.state or "none" for node in nodes}
+        if options.states and not options.states & seen:
+            wanted, available = (", ".join(sorted(names)) for names in (options.states, seen))
+            self.display.warning(readable(f"No node matches 'states': {wanted}. States of the nodes: {available}."))
+        for name in sorted(options.states - seen):
+            if nearest := _options.nearest_state(name, seen):
+                self.display.warning(readable(f"No node is in the state {name!r} of 'states'. Did you mean {nearest!r}?"))

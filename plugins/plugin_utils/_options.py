@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,13 +26,15 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 # As Ansible takes them; None is a value that was left out.
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
 
-# What YAML or a template makes of a value, besides texts and numbers.
-_NO_TEXT = (bytes, date, dict, list, set, tuple)
+# What YAML or a template makes of a value, besides strings and numbers.
+_NO_STRING = (bytes, date, dict, list, set, tuple)
 
 # Python's own clocks and timers take no more seconds than some nine of these.
 _MOST = 10**9
@@ -45,6 +47,75 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator")
 
 KEYS = ("access_key", "secret_key", "api_key")
+
+# An expression is evaluated for each host; Ansible finds the plugin by its name before it can evaluate anything.
+NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """The values that an option may have.
+
+    :param words: what they are called
+    :param fits: whether one can be used
+    :param example: of a value, as in the file
+    """
+
+    words: str
+    fits: Callable[[Any], bool]
+    example: str
+
+
+def _converts(to: Callable[[Any], object], *types: type) -> Callable[[Any], bool]:
+    """Return whether Ansible can convert a value; what YAML does not make, such as a vaulted value, is left to Ansible."""
+
+    def fits(value: Any) -> bool:
+        if isinstance(value, types):
+            return False
+        if isinstance(value, str):
+            try:
+                to(value)
+            except ValueError:
+                return False
+        return True
+
+    return fits
+
+
+_INTEGER = _Kind("an integer", _converts(int, bool, float, *_NO_STRING), "10")
+_NUMBER = _Kind("a number", _converts(float, bool, *_NO_STRING), "10")
+_BOOLEAN = _Kind("true or false", lambda value: str(value).lower() in _BOOLEANS, "true")
+_STRING = _Kind("a string", lambda value: not isinstance(value, _NO_STRING), '"a string in quotes"')
+_LIST = _Kind("a list", lambda value: isinstance(value, (str, list, tuple)), "[one, two]")
+_DICTIONARY = _Kind("a dictionary", lambda value: isinstance(value, dict), "{name: value}")
+
+# By the names that documentation gives the types.
+_KINDS = {
+    "int": _INTEGER,
+    "integer": _INTEGER,
+    "float": _NUMBER,
+    "bool": _BOOLEAN,
+    "boolean": _BOOLEAN,
+    "str": _STRING,
+    "string": _STRING,
+    "path": _STRING,
+    "list": _LIST,
+    "dict": _DICTIONARY,
+    "dictionary": _DICTIONARY,
+}
+
+# Where that of the type would say little.
+_EXAMPLES = {
+    "page_size": "100",
+    "wait_timeout": "600",
+    "states": "[running]",
+    "filters": "[nsml_rank < 8]",
+    "hostnames": "[nsml_name]",
+    "group_by": "[project, run]",
+    "compose": "{ansible_user: \"'ubuntu'\"}",
+    "groups": "{leaders: nsml_rank == 0}",
+    "keyed_groups": "[{key: nsml_resource_type}]",
+}
 
 
 @dataclass(frozen=True)
@@ -88,43 +159,71 @@ def check(values: Mapping[str, Any]) -> Options:
 
 
 def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse what Ansible would pass over in silence: the name of no option, and a value of no use that it takes for false.
+    """Refuse what Ansible would ignore: the name of no option.
 
     :param given: the inventory file's own options
     :param known: the documentation of each option
-    :raises ConfigurationError: with the nearest name, or with what the value must be
+    :raises ConfigurationError: with the nearest name
     """
-    for name, value in given.items():
+    for name in given:
         if name not in known:
             hint = _did_you_mean(name, known)
             raise ConfigurationError(
                 f"There is no option {str(name)!r}.{hint} See: ansible-doc -t inventory navercloud.nsml.nodes"
             )
-        if known[name].get("type") in ("bool", "boolean") and str(value).lower() not in _BOOLEANS:
-            raise ConfigurationError(f"{name} is {value!r}. It must be true or false.")
 
 
 def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse what Ansible's own look at types does badly: it quotes a key that is no text, and up to 2.18 cuts fractions.
+    """Refuse a value of another type than the option's. Ansible quotes keys, and up to 2.18 cuts fractions.
 
     :param given: the inventory file's own options
     :param known: the documentation of each option
-    :raises ConfigurationError: names the option, never the value of a key
+    :raises ConfigurationError: names the option, what it must be and an example, and never the value of a key
     """
     for name, value in given.items():
-        if name in KEYS and isinstance(value, _NO_TEXT):
-            raise ConfigurationError(f"{name} is no text. What YAML takes for a date, a list or the like needs quotes.")
-        kind = known.get(name, {}).get("type")
-        if isinstance(value, bool) and kind in ("int", "integer", "float"):
-            raise ConfigurationError(f"{name} is {str(value).lower()}. It must be a number.")
-        if isinstance(value, float) and kind in ("int", "integer"):
-            raise ConfigurationError(f"{name} is {value}. It must be a whole number.")
+        kind = _KINDS.get(known.get(name, {}).get("type", ""))
+        if kind is None or value is None or kind.fits(value):
+            continue
+        shown = "" if name in KEYS else f": {_shown(value)}"
+        example = _EXAMPLES.get(name, kind.example)
+        raise ConfigurationError(f"Invalid value for '{name}'{shown}. It must be {kind.words}, for example {name}: {example}")
+
+
+def of_template(name: str, words: str) -> str:
+    """Return the message for a template that cannot be evaluated.
+
+    :param words: Ansible's, which are not shown for a key: they may quote the template with a key in it
+    """
+    if undefined := re.search(r"'([A-Za-z_]\w*)' is undefined", words):
+        return (
+            f"'{name}' is a template that cannot be evaluated: the variable '{undefined[1]}' is undefined. Variables of groups"
+            " and hosts do not exist yet when an inventory is read. Use an extra variable (-e), an environment variable or a"
+            f" vaulted value in the file: {name}: !vault ..."
+        )
+    reason = "" if name in KEYS else f": {readable(words).rstrip('.')}"
+    return f"'{name}' is a template that cannot be evaluated{reason}. Check the template and its variables."
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message shows it; a list or a dictionary may hold a key that stands at the wrong place."""
+    names = {dict: "a dictionary", list: "a list"}
+    return next((words for kind, words in names.items() if isinstance(value, kind)), readable(repr(value)))
 
 
 def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:
     """Return the file's options with an expression that stands alone in a list of its own: Ansible would split it at commas."""
     alone = {name: [given[name]] for name in ("filters", "hostnames") if isinstance(given.get(name), str)}
     return {**given, **alone}
+
+
+def nearest_state(name: str, seen: Iterable[str]) -> str | None:
+    """Return the state that a name is a misspelling of, None where it is a usual state or near to none.
+
+    :param seen: the states that nodes are in, as states are an open set
+    """
+    if phase(name) is not Phase.UNKNOWN:
+        return None
+    return next(iter(difflib.get_close_matches(name, {*WORDS, *seen}, n=1, cutoff=0.8)), None)
 
 
 def _did_you_mean(name: object, known: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
+from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES
 from ansible_collections.navercloud.nsml.tests.simulator import Node, Simulator
 
 FILE = f"""\
@@ -115,3 +116,10 @@ def test_a_play_that_evaluates_a_value_once_more_executes_nothing(tmp_path: Path
     assert done.stdout.count("TASK [") == 5
     assert done.stdout.count("failed=0") == len(texts)
     assert not (tmp_path / "MARKER").exists()
+
+
+def test_dump_of_ansibles_configuration_prints_keys_of_the_environment_as_the_guide_says(tmp_path: Path) -> None:
+    command = "ansible-config dump -t inventory navercloud.nsml.nodes"
+    assert f"``{command}`` prints them" in (PAGES / "guide.rst").read_text()
+    workplace = Workplace(tmp_path, {"NCLOUD_NSML_API_KEY": "apiKeyOfTheEnvironment"})
+    assert "apiKeyOfTheEnvironment" in workplace.run(*command.split()).stdout

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.parsing.convert_bool import BOOLEANS
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
@@ -123,19 +125,59 @@ def test_right_names_are_taken() -> None:
 
 @pytest.mark.parametrize("value", [*sorted(BOOLEANS, key=str), "Off", None])
 def test_a_boolean_is_taken(value: object) -> None:
-    _options.check_given({"validate_certs": value}, KNOWN)
+    _options.check_types({"validate_certs": value}, KNOWN)
 
 
 @pytest.mark.parametrize("value", ["treu", "", {}, [], 2])
 def test_invalid_boolean_is_rejected(value: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"validate_certs is .* true or false"):
-        _options.check_given({"validate_certs": value}, KNOWN)
+    with pytest.raises(
+        ConfigurationError, match=r"'validate_certs': .* It must be true or false, for example validate_certs: true"
+    ):
+        _options.check_types({"validate_certs": value}, KNOWN)
 
 
-@pytest.mark.parametrize("kind", ["bool", "boolean"])
-def test_both_names_of_the_type_are_known(kind: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^leading_separator is 'treu'"):
-        _options.check_given({"leading_separator": "treu"}, {"leading_separator": {"type": kind}})
+ALL_KNOWN = {
+    **KNOWN,
+    "strict": {"type": "bool"},
+    "cache_timeout": {"type": "integer"},
+    "leading_separator": {"type": "boolean"},
+    "compose": {"type": "dict"},
+    "groups": {"type": "dict"},
+    "keyed_groups": {"type": "list"},
+}
+
+WRONG: dict[str, list[Any]] = {
+    "int": ["10m", "many", "", "0.5", 0.5, True, [1], {"a": 1}, date(2024, 1, 1)],
+    "float": ["10m", "soon", "", False, [1], {"a": 1}],
+    "bool": ["treu", "", 2, [], {}],
+    "str": [["a"], {"a": "b"}, {"a"}, b"a", date(2024, 1, 1)],
+    "path": [["a"], {"a": "b"}],
+    "list": [5, True, 0.5, {"a": "b"}],
+    "dict": ["x", ["x"], 5, True],
+}
+NAMES = {"integer": "int", "boolean": "bool"}
+
+
+@pytest.mark.parametrize("name", sorted(name for name, option in ALL_KNOWN.items() if option.get("type") != "raw"))
+def test_value_of_another_type_is_rejected_with_option_value_and_example(name: str) -> None:
+    kind = ALL_KNOWN[name]["type"]
+    for value in WRONG[NAMES.get(kind, kind)]:
+        with pytest.raises(ConfigurationError) as caught:
+            _options.check_types({name: value}, ALL_KNOWN)
+        assert re.fullmatch(rf"Invalid value for '{name}'(: .+)?\. It must be .+, for example {name}: \S.*", str(caught.value))
+
+
+def test_value_of_another_type_is_shown_but_not_what_a_list_holds() -> None:
+    for value, shown in (("10m", "'10m'"), (["KEYTEXT"], "a list"), ({"secret_key": "KEYTEXT"}, "a dictionary")):
+        with pytest.raises(ConfigurationError, match=f"^Invalid value for 'wait_timeout': {shown}. It must be an integer"):
+            _options.check_types({"wait_timeout": value}, KNOWN)
+
+
+@pytest.mark.parametrize(("name", "example"), sorted(_options._EXAMPLES.items()))
+def test_example_of_an_option_can_be_used(name: str, example: str) -> None:
+    value = yaml.safe_load(example)
+    _options.check_types({name: value}, ALL_KNOWN)
+    check(**{name: value})
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "api_key"])
@@ -151,7 +193,7 @@ def test_both_names_of_the_type_are_known(kind: str) -> None:
     ],
 )
 def test_a_key_that_is_no_text_is_refused_unseen(name: str, value: object) -> None:
-    with pytest.raises(ConfigurationError, match=f"^{name} is no text") as caught:
+    with pytest.raises(ConfigurationError, match=f"^Invalid value for '{name}'. It must be a string") as caught:
         _options.check_types({name: value}, KNOWN)
     assert "theSecretItself" not in str(caught.value)
     assert "2024" not in str(caught.value)
@@ -178,13 +220,6 @@ def test_the_most_is_taken(name: str, value: Any) -> None:
 def test_a_number_beyond_all_use_is_refused(name: str, value: float, most: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name} is too large. It must be {most} or less"):
         check(**{name: value})
-
-
-@pytest.mark.parametrize(("name", "value"), [("wait_timeout", 0.5), ("page_size", 1.5), ("cache_timeout", 0.5)])
-def test_a_fraction_is_no_whole_number(name: str, value: float) -> None:
-    known = {**KNOWN, "cache_timeout": {"type": "integer"}}  # the word of Ansible's own fragments
-    with pytest.raises(ConfigurationError, match=f"^{name} is {value}. It must be a whole number"):
-        _options.check_types({name: value}, known)
 
 
 def test_all_else_is_left_to_ansibles_own_check_of_types() -> None:

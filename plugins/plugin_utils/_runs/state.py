@@ -33,6 +33,8 @@ _WORDS = {
 }
 _PHASES = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 
+WORDS = frozenset(_PHASES)
+
 
 @lru_cache(maxsize=256)
 def phase(state: str | None) -> Phase:
