@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The attack suite: the API's texts are made to look like templates, and nothing is ever executed.
+"""The attack suite: the API's strings are made to look like templates, and nothing is ever executed.
 
-Ansible's real commands run against a real server on loopback whose every text is hostile.
+Ansible's real commands run against a real server on loopback that sends hostile strings only.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ PLAY = """
 
 
 class Hostile:
-    """A server whose every text is one of these, and the file that any of them would make."""
+    """A server whose every string is one of these, and the file that any of them would make."""
 
     def __init__(self, directory: Path) -> None:
         self.marker = directory / "MARKER"
@@ -109,7 +109,7 @@ class Hostile:
         ]
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Answer, self))
         self.url = f"http://127.0.0.1:{self.server.server_port}/nsml/v1"
-        # Each text is also the name of a run, and nothing else about it is harmless.
+        # Each string is also the name of a run, and nothing else about it is safe.
         self.runs = [
             dict.fromkeys(("runType", "projectName", "runName", "status", "creator", "createTime"), text)
             | {"projectId": f"{PROJECT_ID}{index}"}
@@ -191,7 +191,7 @@ def run(hostile: Hostile, directory: Path, *command: str) -> str:
 
 
 def test_the_attack_is_real(hostile: Hostile, tmp_path: Path) -> None:
-    """Texts of the same kinds that the user wrote are executed: the suite would see it."""
+    """Strings of the same kinds that the user wrote are executed: the suite would see it."""
     variables = {"x": hostile.texts[0], "y": hostile.texts[4]}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"h": variables}}}))
     command = ["ansible", "-i", "hosts.yml", "all", "-c", "local", "-m", "debug", "-a", "msg='{{ x }} {{ y }}'"]
@@ -227,7 +227,7 @@ def check_names(loaded: Loaded) -> None:
 
 
 def check_untrusted(value: Any) -> None:
-    """Fail for a text that Ansible would take for a template."""
+    """Fail for a string that Ansible would take for a template."""
     if isinstance(value, dict):
         # Up to 2.18 a key loses its mark when it is joined with another text, so it holds nothing that could begin a template.
         assert not any(char in key for key in value for char in "{#")
