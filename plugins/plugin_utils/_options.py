@@ -282,7 +282,7 @@ def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
             )
     for name, expression in options.groups.items():
         if not isinstance(expression, (str, bool)):
-            raise ConfigurationError(f"Invalid value in 'groups' for {name!r}: {expression!r}. It must be an expression.")
+            raise ConfigurationError(f"Invalid value for 'groups' for {name!r}: {expression!r}. It must be an expression.")
     for option, expressions in {
         "filters": options.filters,
         "hostnames": options.hostnames,

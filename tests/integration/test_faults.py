@@ -285,7 +285,7 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "A run that is no name",
-        ("Invalid value in 'run': {'number': 2}",),
+        ("Invalid value for 'run': {'number': 2}",),
         "",
         options=QUICK.replace("run: 2", "run: {number: 2}"),
     ),
@@ -399,7 +399,7 @@ NAME_FAULTS = [
     ),
     Fault(
         "A group that is no expression",
-        ("Invalid value in 'groups'",),
+        ("Invalid value for 'groups'",),
         "",
         options=f"{QUICK}groups: {{first: [0]}}\n",
     ),

@@ -608,7 +608,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("compose: {a-b: '1'}", "Invalid variable name in 'compose': 'a-b'."),
         ("compose: {a-b: [1]}", "Invalid variable name in 'compose': 'a-b'."),
         ("compose: {1: nsml_rank}", "Invalid variable name in 'compose': '1'."),
-        ("groups: {g: [nsml_ready]}", "Invalid value in 'groups' for 'g': ['nsml_ready']."),
+        ("groups: {g: [nsml_ready]}", "Invalid value for 'groups' for 'g': ['nsml_ready']."),
         ("keyed_groups: x", "keyed_groups"),
         ("keyed_groups: [x]", "keyed_groups"),
         (
@@ -621,7 +621,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("run: true", "run"),
         ("run: {a: b}", "run"),
         ("run: []", "run"),
-        ("project: [[a]]", "Invalid value in 'project'"),
+        ("project: [[a]]", "Invalid value for 'project'"),
         ("api_url: ftp://x/", "api_url"),
         ("projct: bert", "Did you mean 'project'?"),
         ("whatever: 1", "'whatever'"),

@@ -83,7 +83,7 @@ def _names(option: str, value: object, usage: str) -> tuple[str, ...]:
     for item in value if isinstance(value, (list, tuple)) else [value]:
         name = "" if item in (None, "") else text(item)
         if name is None:
-            raise ConfigurationError(f"Invalid value in '{option}': {item!r}. {usage}")
+            raise ConfigurationError(f"Invalid value for '{option}': {item!r}. {usage}")
         names += [part.strip() for part in name.split(",")]
     if not names or not all(names):
         raise ConfigurationError(f"'{option}' {'has an empty item' if any(names) else 'is empty'}. {usage}")
