@@ -82,13 +82,14 @@ class FakeService:
         return Page(entries, {"whole": len(self.entries), "page": len(entries), "absent": None}[self.count])
 
 
-def read_all(service: FakeService, size: int) -> frozenset[object]:
+def read_all(service: FakeService, size: int, *, ahead: bool = False) -> frozenset[object]:
     """Read the whole list, asking for pages of this size, and return the rows' IDs, each of which came once.
 
+    :param ahead: whether to ask for page 0 beside page 1
     :raises NotSettled: it cannot be proven complete
     :raises RequestError: the refusal of a page that it is not complete without
     """
-    reading = read(size)
+    reading = read(size, ahead=ahead)
     requests = next(reading)
     while True:
         answers: dict[PageRequest, Page] = {}

@@ -74,7 +74,7 @@ class Client:
         return self._read(endpoints, deadline)
 
     def _read(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> list[list[Row]]:
-        readings = [pagination.read(self._page_size or pagination.DEFAULT_PAGE_SIZE) for _endpoint in endpoints]
+        readings = self._begin(endpoints)
         results: dict[int, list[Row]] = {}
         wanted = {index: next(reading) for index, reading in enumerate(readings)}
         while wanted:
@@ -91,6 +91,16 @@ class Client:
                 except NotSettled as error:
                     raise self._incomplete(endpoints[index], error) from None
         return [results[index] for index in range(len(endpoints))]
+
+    def _begin(self, endpoints: Sequence[Endpoint]) -> list[pagination.Reading]:
+        """Begin each list, and those without ranks with two pages as long as requests are idle."""
+        idle = self._concurrency - len(endpoints)
+        readings = []
+        for endpoint in endpoints:
+            ahead = idle > 0 and not endpoint.ranked
+            idle -= ahead
+            readings.append(pagination.read(self._page_size or pagination.DEFAULT_PAGE_SIZE, ahead=ahead))
+        return readings
 
     def status(self, project_id: str, run_name: str, deadline: Deadline) -> str | None:
         """Return the status of one run.

@@ -30,6 +30,9 @@ does where the order is reversed and pages count from 0)
 no such ranks                                               page 0, once
 ==========================================================  ==================================================================
 
+A list that is known to have no ranks may be begun with pages 1 and 0 side by side (*ahead*). Page 0 is then kept until the table
+asks for it. But its count is compared at once: a count of page 1 that an empty page 0 repeats is the whole list's.
+
 So a service that does as documented is never asked beyond its end. An *answer* without rows to a request that only checks, be it
 an error, takes nothing away. But an error of the service's own (5xx) in place of the check is an error, and so is any in place of
 page 0 where all ranks are ten or more: the list may go on there.
@@ -131,16 +134,17 @@ class NotSettled(Exception):
 Reading = Generator[Sequence[PageRequest], "Sequence[Page]", Listing]
 
 
-def read(size: int) -> Reading:
+def read(size: int, *, ahead: bool = False) -> Reading:
     """Yield the pages to request, take their answers in the same order, and return the whole list.
 
     :param size: the page size that is asked for, or the default one where none is
+    :param ahead: whether to request page 0 beside page 1, which saves a round where the list has no ranks
     :raises NotSettled: the list cannot be proven complete
     :raises RequestError: the service's refusal of a page that the list is not complete without
     """
     sweeps: list[_Sweep] = []
     while len(sweeps) < MAX_SWEEPS:
-        sweep = _Sweep(size)
+        sweep = _Sweep(size, ahead=ahead)
         while requests := sweep.next_requests():
             for request, page in zip(requests, (yield requests)):
                 sweep.add(request, page)
@@ -161,8 +165,10 @@ def read(size: int) -> Reading:
 class _Sweep:
     """One reading of the list: the pages so far, and what they prove."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, ahead: bool) -> None:
         self._full = min(size, DEFAULT_PAGE_SIZE)  # a page of fewer rows is never full
+        self._ahead = ahead
+        self._page_zero: Page | None = None  # answered ahead, and not asked for yet
         self._pages: dict[int, Page] = {}
         self._new_rows: dict[int, int] = {}
         self._checked: _Check | None = None
@@ -171,17 +177,23 @@ class _Sweep:
 
     def add(self, request: PageRequest, page: Page) -> None:
         """Take the answer to one request."""
+        if self._ahead and request.number == 0:
+            self._page_zero = page
+            return
         if self._checked and request.size is not None:
             self._checked.add(request, page, self.entries.keys())
             return
+        self._take(request.number, page)
+
+    def _take(self, number: int, page: Page) -> None:
         ids = {entry.id for entry in page.entries}
         if ids & self.entries.keys() and not self._is_known_page(ids):
             self.overlaps = True  # the pages are not cut from one order of the rows
         known = len(self.entries)
         for entry in page.entries:
             self.entries.setdefault(entry.id, entry)
-        self._pages[request.number] = page
-        self._new_rows[request.number] = len(self.entries) - known
+        self._pages[number] = page
+        self._new_rows[number] = len(self.entries) - known
 
     def _is_known_page(self, ids: Set[Hashable]) -> bool:
         return any({entry.id for entry in page.entries} == ids for page in self._pages.values())
@@ -189,7 +201,14 @@ class _Sweep:
     def next_requests(self) -> list[PageRequest]:
         """Return the pages to request now, none when both ends of the list are reached."""
         if not self._pages:
-            return [PageRequest(1, needed=True)]
+            return [PageRequest(1, needed=True), *([PageRequest(0)] if self._ahead else [])]
+        requests = self._decide()
+        if self._page_zero and requests == [PageRequest(0)]:
+            self._take(0, self._page_zero)
+            return self._decide()
+        return requests
+
+    def _decide(self) -> list[PageRequest]:
         if 0 not in self._pages and self._is_short() and (not self.entries or self._lacks_rows()):
             return [PageRequest(0)]
         return self._towards_the_end() or self._towards_the_start()
@@ -295,7 +314,8 @@ class _Sweep:
 
         A count that differs from the rows of its own page is not a count of that page.
         """
-        pages = [page for page in self._pages.values() if page.count is not None]
+        ahead = [self._page_zero] if self._page_zero else []
+        pages = [page for page in (*self._pages.values(), *ahead) if page.count is not None]
         counts = {page.count for page in pages if page.entries} or {page.count for page in pages}
         if len(counts) != 1:
             return None

@@ -161,6 +161,29 @@ def test_lists_of_different_lengths_are_read_whole() -> None:
     assert found == list(rows.values())
 
 
+def test_a_list_without_ranks_begins_with_pages_1_and_0_side_by_side_where_requests_are_idle() -> None:
+    together = threading.Barrier(4)
+
+    def answer(request: Request) -> Any:
+        together.wait(WAIT_SECONDS)
+        return {"projects": [], "runList": [], "totalCount": 0}
+
+    assert read(answer, PROJECTS, RUNS, concurrency=4) == [[], []]
+
+
+@pytest.mark.parametrize(("concurrency", "zeros"), [(1, 0), (2, 0), (3, 1), (4, 2)])
+def test_page_0_is_requested_ahead_only_where_no_other_request_has_to_wait(concurrency: int, zeros: int) -> None:
+    def answer(request: Request) -> Any:
+        key, identity = ("projects", "projectId") if request.path == PROJECTS.path else ("runList", "runName")
+        first = (request.query["page"] - 1) * request.query["pageSize"]
+        rows = [{"projectId": "p1", identity: f"n{row}"} for row in range(12)]
+        return {key: rows[first : first + request.query["pageSize"]] if first >= 0 else []}
+
+    transport = FakeTransport(answer)
+    assert [len(rows) for rows in client(transport, 100, concurrency).read([PROJECTS, RUNS], DEADLINE)] == [12, 12]
+    assert transport.pages.count((0, 100)) == zeros
+
+
 def test_no_lists_cost_no_request() -> None:
     transport = FakeTransport(lambda _request: pytest.fail("asked"))
     assert client(transport).read([], DEADLINE) == []
@@ -205,8 +228,8 @@ def test_a_service_that_refuses_page_0_counts_from_1(rows: list[Any], status: in
 
     transport = FakeTransport(answer)
     assert client(transport).read([PROJECTS], DEADLINE) == [rows]
-    assert transport.pages == [(1, 10), (0, 10)]
-    assert transport.probes == [False, True]
+    assert dict(zip(transport.pages, transport.probes)) == {(1, 10): False, (0, 10): True}
+    assert len(transport.pages) == 2
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 406, 500])

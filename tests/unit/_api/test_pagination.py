@@ -63,6 +63,40 @@ def test_a_documented_list_costs_a_fixed_number_of_requests(rows: int, size: int
     assert len(service.asked) == len(set(service.asked)) == requests
 
 
+@pytest.mark.parametrize(
+    ("rows", "count", "asked"),
+    [
+        (0, "whole", [0, 1]),
+        (9, "absent", [0, 1]),
+        (9, "page", [0, 1]),
+        (10, "whole", [0, 1]),
+        (100, "whole", [0, 1]),
+        (10, "absent", [0, 1, (2, 9)]),
+        (100, "page", [0, 1, (2, 99)]),
+        (101, "whole", [0, 1, 2, 0, 1, 2]),
+    ],
+)
+def test_a_list_without_ranks_that_begins_with_pages_1_and_0_asks_for_these_pages(
+    rows: int, count: Any, asked: list[Any]
+) -> None:
+    service = FakeService(unranked(rows), count=count)
+    assert read_all(service, 100, ahead=True) == ids(service.entries)
+    assert service.asked == asked
+
+
+@pytest.mark.parametrize("page_zero", ["empty", "refused", "first", "fails"])
+@pytest.mark.parametrize("count", ["whole", "page", "absent"])
+@pytest.mark.parametrize("rows", [0, 5, 10, 37, 100, 250])
+def test_page_0_that_was_requested_ahead_costs_at_most_one_request(rows: int, count: Any, page_zero: Any) -> None:
+    asked = []
+    for ahead in (False, True):
+        service = FakeService(unranked(rows), count=count, page_zero=page_zero)
+        assert read_all(service, 100, ahead=ahead) == ids(service.entries)
+        asked.append(service.asked)
+    assert asked[1].count(0) == asked[1].count(1)
+    assert len(asked[1]) <= len(asked[0]) + asked[1].count(1)
+
+
 @pytest.mark.parametrize("rows", COSTS)
 @pytest.mark.parametrize("size", [10, 100])
 @pytest.mark.parametrize("count", ["whole", "page", "absent"])
@@ -342,19 +376,19 @@ def is_like_a_short_run(service: FakeService, size: int) -> bool:
 
 
 @MANY
-@given(services(HONEST), SIZES)
-def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size: int) -> None:
+@given(services(HONEST), SIZES, st.booleans())
+def test_a_service_that_stands_still_is_read_exactly(service: FakeService, size: int, ahead: bool) -> None:
     assume(not is_like_a_short_run(service, size))
-    assert read_all(service, size) == ids(service.entries)
+    assert read_all(service, size, ahead=ahead) == ids(service.entries)
 
 
 @MANY
-@given(services(WRONG), SIZES)
-def test_a_count_that_is_too_high_never_makes_a_wrong_list(service: FakeService, size: int) -> None:
+@given(services(WRONG), SIZES, st.booleans())
+def test_a_count_that_is_too_high_never_makes_a_wrong_list(service: FakeService, size: int, ahead: bool) -> None:
     assume(isinstance(service.count, int) and service.count > len(service.entries))
     assume(not is_like_a_short_run(service, size))
     try:
-        found = read_all(service, size)
+        found = read_all(service, size, ahead=ahead)
     except (NotSettled, RequestError):
         return
     assert found == ids(service.entries)
@@ -450,14 +484,14 @@ def moves(draw: st.DrawFn) -> Move:
 
 
 @MANY
-@given(services(HONEST), SIZES, st.integers(1, 8), moves())
+@given(services(HONEST), SIZES, st.integers(1, 8), moves(), st.booleans())
 def test_a_moving_list_is_never_read_as_one_that_it_never_was(
-    service: FakeService, size: int, request_number: int, move: Move
+    service: FakeService, size: int, request_number: int, move: Move, ahead: bool
 ) -> None:
     service.moves = {request_number: move}
     before = [*service.entries]
     try:
-        found = read_all(service, size)
+        found = read_all(service, size, ahead=ahead)
     except (NotSettled, RequestError):
         return
     after, service.entries = service.entries, before
