@@ -65,9 +65,10 @@ options:
     choices: [navercloud.nsml.nodes]
   project:
     description:
-      - Name or ID of the project.
-      - Left out, it is every project that the keys can see.
-    type: str
+      - Name or ID of the project, or a list of these. A string may list several with commas.
+      - Left out, it is every project that the keys can see. Given and empty, it is an error.
+      - Of several projects, one that lacks a run that O(run) names is a warning. It is an error where none has it.
+    type: raw
     env:
       - name: NCLOUD_NSML_PROJECT
   run:
@@ -261,11 +262,11 @@ keyed_groups:
 """
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.plugins.loader import cache_loader
 from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
@@ -294,6 +295,12 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 
 NAME = "navercloud.nsml.nodes"
+
+# The cache plugin that is used where none is set.
+_MEMORY = ("memory", "ansible.builtin.memory")
+
+# How cache plugins name the connection that they lack.
+_CONNECTION = ("_uri", "fact_caching_connection", "cache_connection")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -355,19 +362,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # What the environment gives is never a template.
             self._config = {name: self._template(name, value) for name, value in without_origin(direct).items()}
             _options.check_types(self._config, self.option_definitions)
+            _options.check_not_empty(self._config)
             self._config = _options.whole_expressions(self._config)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
+        self._is_cached = bool(self.get_option("cache"))
+        self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
 
     def _value(self, name: str) -> Any:
         """Return the value of an option; an environment variable that is empty counts as one that is not set.
 
         Pipelines set the variable of a secret that they do not have to nothing. Ansible would take it, and look at no other.
         """
-        value, definition = self.get_option(name), self.option_definitions[name]
+        value = self.get_option(name)
         if value != "" or name in self._config:
             return value
-        variables = (os.environ.get(variable["name"]) for variable in reversed(definition.get("env", ())))
-        return next(filter(None, variables), definition.get("default"))
+        return next(iter(self._variables(name).values()), self.option_definitions[name].get("default"))
+
+    def _variables(self, name: str) -> dict[str, str]:
+        """Return the environment variables that set an option, the preferred one first."""
+        variables = (variable["name"] for variable in reversed(self.option_definitions[name].get("env", ())))
+        return {variable: value for variable in variables if (value := os.environ.get(variable))}
+
+    def _warn_of_empty_project(self) -> None:
+        """Warn of an empty environment variable that would have chosen a project: without it, all of them are read."""
+        empty = [variable["name"] for variable in self.option_definitions["project"]["env"] if variable["name"] in os.environ]
+        if empty and "project" not in self._config and not self._variables("project"):
+            self.display.warning(
+                f"{empty[0]} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
+            )
 
     def _template(self, name: str, value: Any) -> Any:
         """Return what an option of the file evaluates to, if it may be a template."""
@@ -379,11 +401,19 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise ConfigurationError(_options.of_template(name, str(error))) from None
 
     def _given_keys(self) -> Given:
-        given = Given(*(self._value(name) for name in (*_options.KEYS, "profile")))
-        if not self._config.get("profile"):
-            return given
-        # A profile in the file is a choice; a key that happens to be in the environment does not overrule it.
-        return replace(given, **{name: None for name in ("access_key", "secret_key") if not self._config.get(name)})
+        values = {name: self._value(name) for name in (*_options.KEYS, "profile")}
+        if self._config.get("profile"):
+            # It is a choice; a key that happens to be in the environment does not overrule it.
+            values |= {name: self._config.get(name) for name in ("access_key", "secret_key")}
+        return Given(**values, origins=self._key_origins())
+
+    def _key_origins(self) -> dict[str, str]:
+        return {
+            name: "the inventory file"
+            if self._config.get(name)
+            else f"the environment variable {next(iter(self._variables(name)), '')}"
+            for name in _options.KEYS
+        }
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""
@@ -394,11 +424,50 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
         )
         given = self._given_keys()
-        if self.get_option("cache"):
-            runs = _source.read_cached(options, given, reporter, self._cache, refresh=refresh)
-        else:
-            runs = _source.read(options, given, reporter)
-        return runs
+        self._warn_of_empty_project()
+        if self._is_cached and self._open_cache():
+            name = self.get_option("cache_plugin")
+            return _source.read_cached(options, given, reporter, self._cache, name=name, refresh=refresh)
+        return _source.read(options, given, reporter)
+
+    def _open_cache(self) -> bool:
+        """Return whether Ansible's cache can be used; one that cannot costs no hosts.
+
+        :raises ConfigurationError: there is no such cache plugin, or it lacks its connection
+        """
+        name = self.get_option("cache_plugin")
+        if not name or not cache_loader.has_plugin(name):
+            raise ConfigurationError(f"The cache plugin {name!r} was not found. Check 'cache_plugin'.")
+        if name in _MEMORY:
+            self.display.v(
+                f"{NAME}: the cache {name!r} ends with this command. To keep what was read, set 'cache_plugin' to"
+                " 'ansible.builtin.jsonfile' and 'cache_connection' to a directory."
+            )
+        try:
+            self.load_cache_plugin()
+        except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
+            if not self.get_option("cache_connection") and any(word in str(error) for word in _CONNECTION):
+                raise ConfigurationError(
+                    f"The cache plugin {name!r} needs 'cache_connection'. Set it, for a cache of files to a directory."
+                ) from None
+            self._warn_of_cache("open", error)
+            return False
+        return True
+
+    def update_cache_if_changed(self) -> None:
+        """Write the cache, which Ansible asks for after :meth:`parse`; one that cannot be written costs no hosts."""
+        if not self._is_cached or getattr(self, "_cache", None) is None:
+            return
+        try:
+            super().update_cache_if_changed()
+        except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
+            self._warn_of_cache("write", error)
+
+    def _warn_of_cache(self, action: str, error: Exception) -> None:
+        name = self.get_option("cache_plugin")
+        self.display.warning(
+            f"Cannot {action} the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes were listed without it."
+        )
 
     def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
         """Return the nodes that stay, each with its variables and the name that it should have."""

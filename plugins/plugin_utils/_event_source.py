@@ -118,6 +118,7 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
     definitions = {**{name: documented[name] for name in SHARED}, **own}
     _options.check_given(arguments, definitions)
     _options.check_types(arguments, definitions)
+    _options.check_not_empty(arguments)
     config: Any = constants.config
     config.initialize_plugin_configuration_definitions("event_source", NAME, definitions)
     try:

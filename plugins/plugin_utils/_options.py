@@ -24,7 +24,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
     check_syntax,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
@@ -47,6 +47,9 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator")
 
 KEYS = ("access_key", "secret_key", "api_key")
+
+# Empty, they would silently be other projects or another account than the ones that were meant.
+_NEVER_EMPTY = (*KEYS, "profile", "project", "run")
 
 # An expression is evaluated for each host; Ansible finds the plugin by its name before it can evaluate anything.
 NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
@@ -137,7 +140,7 @@ def check(values: Mapping[str, Any]) -> Options:
     """
     check_prefix(values["hostvars_prefix"])
     return Options(
-        selection=Selection(values["project"] or None, parse_runs(values["run"])),
+        selection=Selection(parse_projects(values["project"]), parse_runs(values["run"])),
         api_url=values["api_url"],
         page_size=_whole("page_size", values["page_size"], 1),
         concurrency=_whole("concurrency", values["concurrency"], 1, _MOST_REQUESTS),
@@ -208,6 +211,19 @@ def _shown(value: Any) -> str:
     """Return a value as a message shows it; a list or a dictionary may hold a key that stands at the wrong place."""
     names = {dict: "a dictionary", list: "a list"}
     return next((words for kind, words in names.items() if isinstance(value, kind)), readable(repr(value)))
+
+
+def check_not_empty(given: Mapping[Any, Any]) -> None:
+    """Refuse an option that is given and empty, as a template is whose variable is not set.
+
+    :param given: the options that the user wrote, their templates evaluated
+    :raises ConfigurationError: names the option
+    """
+    for name in _NEVER_EMPTY:
+        value = given.get(name, name)
+        if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+            without = " Without it, every project that the keys can see is read." if name == "project" else ""
+            raise ConfigurationError(f"'{name}' is empty. Set it to a value, or remove it.{without}")
 
 
 def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -80,5 +80,5 @@ def test_one_file_that_cannot_be_read_stops_all(place: Workplace, simulator: Sim
     simulator.projects.pop()
     done = place.run(*OVERVIEW, check=False)
     assert done.returncode != 0
-    assert "There is no project 'gpt' that these keys can see" in " ".join(done.stderr.split())
+    assert "Project 'gpt' was not found" in " ".join(done.stderr.split())
     assert "PLAY" not in done.stdout

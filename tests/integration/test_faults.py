@@ -285,12 +285,33 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "A run that is no name",
-        ("run holds {'number': 2}",),
+        ("Invalid value for 'run': {'number': 2}",),
         "",
         options=QUICK.replace("run: 2", "run: {number: 2}"),
     ),
     Fault(
-        "No run at all", ("run is empty",), "To choose every run, write ``run: all``.", options=QUICK.replace("run: 2", "run: []")
+        "No run at all",
+        ("'run' is empty",),
+        "To choose every run, write ``run: all``.",
+        options=QUICK.replace("run: 2", "run: []"),
+    ),
+    Fault(
+        "An empty item in a list of runs or projects",
+        ("'run' has an empty item",),
+        "Look for two commas in a row.",
+        options=QUICK.replace("run: 2", "run: '1,,2'"),
+    ),
+    Fault(
+        "A cache plugin that does not exist",
+        ("The cache plugin 'jsonfil' was not found",),
+        "``ansible-doc -t cache --list`` shows those that are installed.",
+        options=f"{QUICK}cache: true\ncache_plugin: jsonfil\n",
+    ),
+    Fault(
+        "A cache plugin without a connection",
+        ("needs 'cache_connection'",),
+        "Its documentation says what a connection is: ``ansible-doc -t cache ansible.builtin.jsonfile``.",
+        options=f"{QUICK}cache: true\ncache_plugin: ansible.builtin.jsonfile\n",
     ),
     Fault(
         "A name that cannot be one",
@@ -300,19 +321,19 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "No such run",
-        ("There is no run '7'", "404"),
+        ("Run '7' was not found", "404"),
         "The message names the runs that there are, the most similar first.",
         options=QUICK.replace("run: 2", "run: 7"),
     ),
     Fault(
         "No such project",
-        ("There is no project 'brt'",),
+        ("Project 'brt' was not found",),
         "The message names the projects that these keys can see. Other keys may see others.",
         options=QUICK.replace(PROJECT_ID, "brt"),
     ),
     Fault(
         "Several projects of one name",
-        ("Several projects bear the name 'bert'",),
+        ("Several projects have the name 'bert'",),
         "",
         hold(*(Project(name="bert", id=f"{letter}12345678901234567") for letter in "ab")),
         QUICK.replace(PROJECT_ID, "bert"),

@@ -142,13 +142,15 @@ def test_events_come_as_nodes_become_ready(simulator: Simulator) -> None:
     played(Source(simulator), play)
 
 
-@pytest.mark.parametrize("fault", [Answer(500), Answer(503), Answer(429), Answer(200, "no JSON"), REFUSED])
+@pytest.mark.parametrize(
+    "fault", [Answer(500), Answer(503), Answer(429), Answer(200, "no JSON"), Answer(200, {"runList": "none"}), REFUSED]
+)
 def test_a_fault_of_the_service_is_logged_and_no_event_is_lost_to_it(
     simulator: Simulator, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def play(source: Source) -> None:
         await source.events(1)
-        simulator.answer_next(fault)
+        simulator.answer_next(fault, times=2)  # pages 0 and 1 of the runs come side by side
         let_run(simulator, 1)
         assert await source.events(2) == ["ready bert-2-1", "run_ready"]
 
@@ -375,7 +377,7 @@ def test_arguments_come_from_the_environment_variables_of_the_inventory_plugin(m
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     arguments = read_arguments({}, OWN)
-    assert (arguments.options.selection.project, arguments.options.selection.runs) == ("bert", ("2",))
+    assert (arguments.options.selection.projects, arguments.options.selection.runs) == (("bert",), ("2",))
     assert (arguments.given.access_key, arguments.given.secret_key) == ("second", "secret")
     assert arguments.options.api_url == "https://elsewhere/nsml/v1"
     assert read_arguments({"run": "3"}, OWN).options.selection.runs == ("3",)

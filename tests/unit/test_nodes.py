@@ -20,11 +20,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import responses
 import yaml
+from ansible.plugins.loader import cache_loader
 
 from ansible_collections.navercloud.nsml.plugins.inventory import nodes
 from ansible_collections.navercloud.nsml.tests.unit.inventory import (
     PROJECT_ID,
     SMALLEST,
+    URL,
     VENDOR_EXAMPLE,
     Loaded,
     load,
@@ -372,8 +374,76 @@ def test_the_profile_of_the_file_beats_keys_of_the_environment(tmp_path: Path) -
     load(tmp_path, SMALLEST + "profile: team\n")
     assert header("x-ncp-iam-access-key") == "profileKey000000"
 
-    load(tmp_path, SMALLEST + "profile: \"{{ nobody_set_this | default('') }}\"\n")
-    assert header("x-ncp-iam-access-key") == ENVIRONMENT["NCLOUD_ACCESS_KEY_ID"]
+
+@pytest.mark.parametrize("name", ["project", "run", "access_key", "secret_key", "api_key", "profile"])
+@pytest.mark.parametrize("value", ["", "''", "\"{{ nobody_set_this | default('') }}\""], ids=["null", "empty", "template"])
+def test_an_option_of_the_file_that_comes_out_empty_is_an_error(tmp_path: Path, name: str, value: str) -> None:
+    kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(f"{name}:"))
+    refused(load(tmp_path, f"{kept}\n{name}: {value}\n"), f"'{name}' is empty. Set it to a value, or remove it.")
+    assert len(responses.calls) == 0
+
+
+@pytest.mark.parametrize("text", ["project: bert", "project: [bert, '']", "project: bert,"])
+def test_an_empty_item_of_project_is_an_error(tmp_path: Path, text: str) -> None:
+    serve("/projects", {"projects": []})
+    word = "was not found" if text == "project: bert" else "'project' has an empty item"
+    refused(load(tmp_path, f"plugin: navercloud.nsml.nodes\nretries: 0\nrun: 2\n{text}\n"), word)
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_environment"),
+    [("project: [bert, gpt]\n", None), ("project: bert, p-gpt\n", None), ("", "bert,gpt")],
+    ids=["list", "commas", "environment"],
+)
+def test_several_projects_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_file: str, in_environment: str | None
+) -> None:
+    if in_environment:
+        monkeypatch.setenv("NCLOUD_NSML_PROJECT", in_environment)
+    serve("/projects", {"projects": [{"projectId": f"p-{name}", "projectName": name} for name in ("bert", "gpt", "other")]})
+    serve("/projects/runs", {"runList": [{"projectId": f"p-{name}", "runName": "2"} for name in ("bert", "gpt", "other")]})
+    for name in ("bert", "gpt"):
+        serve_nodes([row(projectName=name)], project=f"p-{name}")
+
+    loaded = load(tmp_path, f"plugin: navercloud.nsml.nodes\nretries: 0\nrun: 2\n{in_file}")
+
+    assert loaded.names == ["bert-2-0", "gpt-2-0"]
+
+
+def test_an_empty_project_of_the_environment_is_a_warning_where_every_project_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve_nodes([row()])
+    serve("/projects/runs", {"runList": [{"projectId": PROJECT_ID, "runName": "2", "status": "RUNNING"}]})
+    monkeypatch.setenv("NCLOUD_NSML_PROJECT", "")
+    warning = "NCLOUD_NSML_PROJECT is set and empty, so every project that the keys can see is read."
+
+    assert warning in load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").printed
+    assert "is set and empty" not in load(tmp_path, SMALLEST).printed
+    monkeypatch.delenv("NCLOUD_NSML_PROJECT")
+    assert "is set and empty" not in load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").printed
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_where_each_key_comes_from_is_shown_at_v_and_with_a_401(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.delenv("NCLOUD_NSML_API_KEY", raising=False)
+    monkeypatch.setenv("NCP_APIGW_API_KEY", "otherApiKey00000")
+    serve_nodes([row()])
+    if status == 401:
+        responses.replace("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"error": {"errorCode": "200"}}, status=401)
+    origins = (
+        "access_key from the inventory file; secret_key from the environment variable NCLOUD_SECRET_ACCESS_KEY;"
+        " api_key from the environment variable NCP_APIGW_API_KEY"
+    )
+
+    text = SMALLEST + "access_key: accessKey0000000\n"
+    printed = load(tmp_path, text, verbosity=1).printed
+    assert f"keys: {origins}" in printed
+    assert (f"clock is right. Keys: {origins}." in printed) is (status == 401)
+    assert not any(key in printed for key in ("accessKey0000000", "otherApiKey00000", ENVIRONMENT["NCLOUD_SECRET_ACCESS_KEY"]))
+    assert ("Keys: " in load(tmp_path, text).printed) is (status == 401)
 
 
 def test_an_empty_environment_variable_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +455,7 @@ def test_an_empty_environment_variable_counts_as_none(tmp_path: Path, monkeypatc
     loaded = load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n")
 
     assert "no run is active" in loaded.printed
-    refused(load(tmp_path, SMALLEST.replace("run: 2", "run: ''")), "run holds ''")
+    refused(load(tmp_path, SMALLEST.replace("run: 2", "run: ''")), "'run' is empty")
 
 
 def test_an_empty_environment_variable_hides_no_other_of_the_same_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -551,7 +621,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("run: true", "run"),
         ("run: {a: b}", "run"),
         ("run: []", "run"),
-        ("project: [a]", "project"),
+        ("project: [[a]]", "Invalid value for 'project'"),
         ("api_url: ftp://x/", "api_url"),
         ("projct: bert", "Did you mean 'project'?"),
         ("whatever: 1", "'whatever'"),
@@ -572,7 +642,13 @@ def test_a_wrong_option_is_a_clear_error(tmp_path: Path, option: str, word: str)
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(yaml.safe_load(nodes.DOCUMENTATION)["options"]) - {"plugin", "project", "run"}))
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        set(yaml.safe_load(nodes.DOCUMENTATION)["options"])
+        - {"plugin", "project", "run", "access_key", "secret_key", "api_key", "profile"}
+    ),
+)
 def test_an_option_without_a_value_is_as_if_left_out(tmp_path: Path, name: str) -> None:
     serve_nodes([row()])
 
@@ -580,6 +656,102 @@ def test_an_option_without_a_value_is_as_if_left_out(tmp_path: Path, name: str) 
 
     assert loaded.names == ["project-2-0"]
     assert "nsml_rank" in loaded.variables("project-2-0")
+
+
+# The cache
+
+
+FILES = "cache: true\ncache_plugin: ansible.builtin.jsonfile\n"
+
+
+def test_a_cache_in_memory_alone_is_a_line_at_v(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    line = "the cache 'memory' ends with this command. To keep what was read, set 'cache_plugin'"
+    assert line in load(tmp_path, SMALLEST + "cache: true\n", verbosity=1).printed
+    assert line not in load(tmp_path, SMALLEST + "cache: true\n").printed
+    kept = load(tmp_path, f"{SMALLEST}{FILES}cache_connection: {tmp_path}/cache\n", verbosity=1)
+    assert "ends with this command" not in kept.printed
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_cache_plugin_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    for name in ("jsonfil", "community.nowhere.redis"):
+        loaded = load(tmp_path, f"{SMALLEST}cache: true\ncache_plugin: {name}\n")
+        refused(loaded, f"The cache plugin '{name}' was not found. Check 'cache_plugin'.")
+
+
+def test_a_cache_plugin_without_its_connection_is_an_error_that_names_the_option(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    loaded = load(tmp_path, SMALLEST + FILES)
+    refused(loaded, "The cache plugin 'ansible.builtin.jsonfile' needs 'cache_connection'.")
+    assert "_uri" not in loaded.printed
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_cache_that_cannot_be_opened_costs_one_warning_that_names_it_and_no_host(tmp_path: Path, place: str) -> None:
+    serve_nodes([row()])
+    (tmp_path / "file").write_text("")
+
+    loaded = load(tmp_path, f"{SMALLEST}{FILES}cache_connection: {tmp_path}/{place}\n")
+
+    assert loaded.names == ["project-2-0"]
+    assert loaded.printed.count("[WARNING]") == 1
+    assert "Cannot open the cache 'ansible.builtin.jsonfile': " in loaded.printed
+    assert "The nodes were listed without it." in loaded.printed
+
+
+DOWN = """
+import os
+from ansible.plugins.cache import BaseCacheModule
+
+DOCUMENTATION = '{name: down, short_description: x, options: {_timeout: {type: int}, _prefix: {type: str}, _uri: {type: str}}}'
+
+
+def fail(action):
+    if os.environ['CACHE_FAILS'] == action:
+        raise ConnectionError('Error 111 connecting to cache:6379.')
+
+
+class CacheModule(BaseCacheModule):
+    def contains(self, key):
+        fail('contains')
+        return False
+
+    def set(self, key, value):
+        fail('set')
+
+    get = keys = delete = flush = copy = lambda self, *_arguments: None
+"""
+
+
+@pytest.fixture
+def cache_server(tmp_path: Path) -> Iterator[None]:
+    """Have a cache plugin whose server is down."""
+    directory = tmp_path / "plugins"
+    directory.mkdir()
+    (directory / "down.py").write_text(DOWN)
+    cache_loader.add_directory(str(directory))
+    yield
+    cache_loader._extra_dirs.remove(str(directory))
+    cache_loader._paths = None
+    cache_loader._plugin_path_cache.clear()
+
+
+@pytest.mark.usefixtures("cache_server")
+@pytest.mark.parametrize(("action", "word"), [("contains", "read"), ("set", "write")])
+def test_a_cache_whose_server_is_down_costs_one_warning_that_names_it_and_no_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str, word: str
+) -> None:
+    serve_nodes([row()])
+    monkeypatch.setenv("CACHE_FAILS", action)
+
+    loaded = load(tmp_path, f"{SMALLEST}cache: true\ncache_plugin: down\n")
+
+    assert loaded.names == ["project-2-0"]
+    assert loaded.printed.count("[WARNING]") == 1
+    assert f"Cannot {word} the cache 'down': Error 111 connecting to cache:6379." in loaded.printed
+    assert "Failed to parse" not in loaded.printed
 
 
 # What is kept, how it is called, and which groups it is in

@@ -35,18 +35,28 @@ from ansible_collections.navercloud.nsml.tests.unit.options import DEFAULTS, KNO
     ],
 )
 def test_a_run_is_one_or_a_list_of_names_or_numbers(run: Any, runs: tuple[str, ...]) -> None:
-    assert check(run=run).selection == Selection(None, runs)
+    assert check(run=run).selection == Selection((), runs)
 
 
 @pytest.mark.parametrize("run", [None, True, 2.0, {}, {"a": 1}, [None], [[1]], [], "", " ", "1,,2", [True]])
 def test_a_run_of_another_kind_is_refused(run: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^run "):
+    with pytest.raises(ConfigurationError, match=r"'run'"):
         check(run=run)
 
 
-@pytest.mark.parametrize(("project", "chosen"), [("bert", "bert"), ("", None), (None, None)])
-def test_a_project_left_empty_is_every_project(project: str | None, chosen: str | None) -> None:
-    assert check(project=project).selection.project == chosen
+@pytest.mark.parametrize(("project", "chosen"), [(None, ()), ("bert", ("bert",)), (["bert", "gpt"], ("bert", "gpt"))])
+def test_only_a_project_left_out_is_every_project(project: Any, chosen: tuple[str, ...]) -> None:
+    assert check(project=project).selection.projects == chosen
+    with pytest.raises(ConfigurationError, match="'project' is empty"):
+        check(project="")
+
+
+@pytest.mark.parametrize("name", ["project", "run", "access_key", "secret_key", "api_key", "profile"])
+@pytest.mark.parametrize("value", [None, "", " ", []])
+def test_an_option_that_the_file_gives_empty_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"'{name}' is empty. Set it to a value, or remove it"):
+        _options.check_not_empty({"plugin": "navercloud.nsml.nodes", name: value})
+    _options.check_not_empty({"plugin": "navercloud.nsml.nodes", name: "x"})
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import configparser
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,11 +39,15 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True)
 class Credentials:
-    """What signs a request. Its repr shows none of it."""
+    """What signs a request. Its repr shows no key.
+
+    :param origin: where each key comes from, in words
+    """
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     api_key: str = field(repr=False)
+    origin: str = field(default="", repr=False, compare=False)
 
     def redact(self, text: str) -> str:
         """Return the text with each secret in it, plain, quoted, in hex or Base64, in any letter case, replaced by ``***``."""
@@ -89,12 +93,14 @@ class Given:
     """What the options and the environment give; each may be missing.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
+    :param origins: where each of the keys comes from, in words, by its name
     """
 
     access_key: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
     profile: str | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
@@ -103,11 +109,11 @@ def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CON
     :param warn: told about a file that others can read
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
-    access_key, secret_key = _pair(given, _home_path(configure), warn)
+    access_key, secret_key, is_stored = _pair(given, _home_path(configure), warn)
     keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
         _check(name, value, configure)
-    return Credentials(str(access_key), str(secret_key), str(given.api_key))
+    return Credentials(str(access_key), str(secret_key), str(given.api_key), _origin(given, configure if is_stored else None))
 
 
 def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> str:
@@ -115,7 +121,7 @@ def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure
 
     :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
     """
-    access_key, _secret_key = _pair(given, _home_path(configure), warn)
+    access_key, _secret_key, _is_stored = _pair(given, _home_path(configure), warn)
     _check("access_key", access_key, configure)
     return str(access_key)
 
@@ -124,14 +130,30 @@ def _home_path(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
 
-def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None]:
-    """Complete the pair from the file; a half that was given is never joined with the other half of another pair."""
+def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None, bool]:
+    """Return the pair, completed from the file, and whether it is the file's.
+
+    A half that was given is never joined with the other half of another pair.
+    """
     if given.access_key and given.secret_key:
-        return given.access_key, given.secret_key
+        return given.access_key, given.secret_key, False
     stored = _read_profile(path, given.profile, warn)
     if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
-        return given.access_key, given.secret_key
-    return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key")
+        return given.access_key, given.secret_key, False
+    return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key"), True
+
+
+def _origin(given: Given, configure: str | None) -> str:
+    """Return where each key comes from, in words.
+
+    :param configure: the file that the pair comes from, None where it was given
+    """
+    profile = f"{configure}, profile {given.profile or 'DEFAULT'!r}"
+    places = {
+        name: profile if configure and name != "api_key" else given.origins.get(name, "an option or the environment")
+        for name in _ENVIRONMENT
+    }
+    return "; ".join(f"{name} from {place}" for name, place in places.items())
 
 
 def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]) -> dict[str, str]:

@@ -104,6 +104,8 @@ _NAME_RETRIES = 1
 _FIRST_NOTICE = 3.0
 _NOTICE_INTERVAL = 30.0
 
+_UNAUTHORIZED = 401
+
 
 def _ignore(_line: str) -> None:
     """Take a line, and do nothing with it."""
@@ -466,6 +468,8 @@ class Transport:
         """
         headers = response.headers
         kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
+        if status == _UNAUTHORIZED and self._credentials.origin:
+            advice = f"{advice} Keys: {self._credentials.origin}."
         return kind(
             request.what,
             self.where(request),

@@ -21,7 +21,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 # Part of the key: what another version wrote is never misread.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -29,22 +29,24 @@ class Snapshot:
     """One reading of the service.
 
     :param read_at: seconds since the epoch
+    :param available: the runs that could be chosen, in words, where none was
     """
 
     runs: list[RunRows]
     read_at: float
+    available: str = ""
 
 
 def key(api_url: str, access_key: str, selection: Selection) -> str:
     """Return the cache's key for all that decides what is read; nothing can be read out of it."""
-    parts = [_VERSION, api_url.rstrip("/"), access_key, selection.project, sorted(selection.runs)]
+    parts = [_VERSION, api_url.rstrip("/"), access_key, sorted(selection.projects), sorted(selection.runs)]
     return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
 def dump(snapshot: Snapshot, key: str) -> str:
     """Return the snapshot as JSON, bound to its key."""
     runs = [{"run": asdict(found.run), "rows": found.rows} for found in snapshot.runs]
-    return json.dumps({"key": key, "read_at": snapshot.read_at, "runs": runs})
+    return json.dumps({"key": key, "read_at": snapshot.read_at, "available": snapshot.available, "runs": runs})
 
 
 def load(value: Any, key: str) -> Snapshot | None:
@@ -55,8 +57,10 @@ def load(value: Any, key: str) -> Snapshot | None:
             return None
         runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
         _check_unique((found.run.project_id, found.run.name) for found in runs)
-        return Snapshot(runs, float(content["read_at"]))
-    except (ArithmeticError, ValueError, KeyError, TypeError, RecursionError):
+        if not content["available"].isprintable():
+            return None
+        return Snapshot(runs, float(content["read_at"]), content["available"])
+    except (ArithmeticError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The runs that are meant: what the user chose, held against what the service knows."""
+"""The chosen runs: what the user names, found among what the service has."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
@@ -23,6 +24,22 @@ _DELETED = ("DELETING", "DELETED")
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
 
+def _ignore(_text: str) -> None:
+    """Take a report that nobody wants."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What to do with what is not an error.
+
+    :param no_run: takes the available runs in words, where none is chosen
+    :param warning: takes a warning
+    """
+
+    no_run: Callable[[str], object] = _ignore
+    warning: Callable[[str], object] = _ignore
+
+
 @dataclass(frozen=True)
 class Project:
     """A project that the keys can see; its name is empty where the service gives none.
@@ -35,53 +52,68 @@ class Project:
     is_deleted: bool = False
 
 
-def find_runs(selection: Selection, read: Read, no_run: Callable[[str], object]) -> list[Run]:
-    """Return the runs that are meant, with as few requests as that takes.
+class Discovery:
+    """Finds the chosen runs, for one reading after the other: what was found by its name stays found."""
 
-    :param read: reads whole lists of the API
-    :param no_run: given the available runs in words, where none is meant
-    :raises SelectionError: a project or run does not exist, or a name means several
-    :raises RequestError: a list could not be read
-    """
-    if not selection.needs_projects and not selection.needs_runs:
-        return _in_order(Run(str(selection.project), name) for name in selection.names)
-    projects, runs = _look_up(read, projects=selection.needs_projects, runs=selection.needs_runs)
-    if projects is None and selection.project is not None and not _runs_of(selection.project, runs):
-        # It has no run yet, or it does not exist, or what looks like an ID is a name.
-        projects, _none = _look_up(read, projects=True, runs=False)
-    return choose(selection, projects, runs, no_run)
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._projects: list[Project] | None = None
+        self._runs: list[Run] | None = None
+
+    def find(self, read: Read, report: Report) -> list[Run]:
+        """Return the chosen runs, with as few requests as that takes.
+
+        :param read: reads whole lists of the API
+        :raises SelectionError: a project or run does not exist, or a name means several
+        :raises RequestError: a list could not be read
+        """
+        selection, projects = self._selection, self._projects
+        if self._runs is not None:
+            return self._runs
+        if projects is None and not selection.needs_projects and not selection.needs_runs:
+            return _in_order(Run(project, name) for project in selection.projects for name in selection.names)
+        projects, runs = _look_up(
+            read, known=projects, projects=projects is None and selection.needs_projects, runs=selection.needs_runs
+        )
+        if projects is None and not {run.project_id for run in runs or ()}.issuperset(selection.projects):
+            # One has no run yet, or does not exist, or what looks like an ID is a name.
+            projects, _none = _look_up(read, projects=True, runs=False)
+        return self._choose(projects, runs, report)
+
+    def explain(self, read: Read, report: Report) -> list[Run]:
+        """Look up everything, after the service did not find what was asked for, and return the chosen runs.
+
+        :raises SelectionError: what is missing, and what there is
+        :raises RequestError: a list could not be read
+        """
+        self._projects = self._runs = None
+        return self._choose(*_look_up(read, projects=True, runs=True), report)
+
+    def _choose(self, projects: list[Project] | None, runs: list[Run] | None, report: Report) -> list[Run]:
+        chosen = choose(self._selection, projects, runs, report)
+        self._projects = projects
+        if not self._selection.has_keywords:  # the status was true when it was read, and is not known from then on
+            self._runs = [replace(run, status=None) for run in chosen]
+        return chosen
 
 
-def explain(selection: Selection, read: Read, no_run: Callable[[str], object]) -> list[Run]:
-    """Look up everything, after the service did not find what was asked for, and return the runs that are meant.
-
-    :param no_run: given the available runs in words, where none is meant
-    :raises SelectionError: what is missing, and what there is
-    :raises RequestError: a list could not be read
-    """
-    return choose(selection, *_look_up(read, projects=True, runs=True), no_run)
-
-
-def choose(
-    selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None, no_run: Callable[[str], object]
-) -> list[Run]:
-    """Return the runs that are meant, in the order of project and number; none where a keyword fits no run.
+def choose(selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None, report: Report) -> list[Run]:
+    """Return the chosen runs, in the order of project and number; none where a keyword fits no run.
 
     :param projects: all that the keys can see; None when they were not looked up
     :param runs: all runs of all projects; None when they were not looked up
-    :param no_run: given the available runs in words, where none is meant
     :raises SelectionError: a project or run does not exist, or a name means several
     """
-    project, name = selection.project, None
-    if project is not None and projects is not None:
-        found = _find_project(project, projects)
-        project, name = found.id, found.name or None
-        if runs is None:
-            return _in_order(Run(project, run, name) for run in selection.names)
-    mine = [replace(run, project_name=run.project_name or name) for run in _runs_of(project, runs)]
-    for wanted in selection.names:
-        if wanted not in (run.name for run in mine):
-            raise _no_such_run(wanted, name or project, mine)
+    wanted = [Project(project, "") if projects is None else _find_project(project, projects) for project in selection.projects]
+    names = {project.id: project.name or None for project in wanted}
+    if runs is None:
+        return _in_order(Run(project, run, name) for project, name in names.items() for run in selection.names)
+    mine = [
+        replace(run, project_name=run.project_name or names.get(run.project_id))
+        for run in runs
+        if not names or run.project_id in names
+    ]
+    _check_names(selection, names, mine, report)
     newest = _newest(mine)
     chosen = [
         run
@@ -93,14 +125,28 @@ def choose(
     ]
     if not chosen:
         known = (f"{readable(run.name)} {_of_run(run, name_project=True)}" for run in reversed(_in_order(mine)))
-        no_run(f"Available runs: {shortened(known) or 'none'}.")
+        report.no_run(f"Available runs: {shortened(known) or 'none'}.")
     return _in_order(chosen)
 
 
-def _look_up(read: Read, *, projects: bool, runs: bool) -> tuple[list[Project] | None, list[Run] | None]:
+def _check_names(selection: Selection, projects: Mapping[str, str | None], runs: Sequence[Run], report: Report) -> None:
+    """Report the projects without a run that was given by its name; it is an error where none has it."""
+    titles = [readable(name or project) for project, name in projects.items()]
+    for name in selection.names:
+        has_it = {run.project_id for run in runs if run.name == name}
+        if not has_it:
+            raise _no_such_run(name, titles, runs)
+        lacking = [title for project, title in zip(projects, titles) if project not in has_it]
+        if lacking:
+            report.warning(f"Run {readable(name)} was not found in these projects: {shortened(lacking)}.")
+
+
+def _look_up(
+    read: Read, *, projects: bool, runs: bool, known: list[Project] | None = None
+) -> tuple[list[Project] | None, list[Run] | None]:
     lists = iter(read([endpoint for endpoint, wanted in ((PROJECTS, projects), (RUNS, runs)) if wanted]))
     return (
-        [_project(row) for row in next(lists)] if projects else None,
+        [_project(row) for row in next(lists)] if projects else known,
         [_run(row) for row in next(lists)] if runs else None,
     )
 
@@ -112,10 +158,6 @@ def _project(row: Row) -> Project:
 def _run(row: Row) -> Run:
     project_name, status = text(row.get("projectName")), text(row.get("status"))
     return Run(str(text(row["projectId"])), str(text(row["runName"])), project_name, status)
-
-
-def _runs_of(project: str | None, runs: Sequence[Run] | None) -> list[Run]:
-    return [run for run in runs or () if project in (None, run.project_id)]
 
 
 def _in_order(runs: Iterable[Run]) -> list[Run]:
@@ -131,25 +173,31 @@ def _newest(runs: Sequence[Run]) -> dict[str, Run]:
 
 def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
     by_id = [project for project in projects if project.id == wanted]
-    named = [project for project in projects if project.name == wanted]
+    named = [project for project in projects if _normal(project.name) == _normal(wanted)]
     by_name = [project for project in named if not project.is_deleted] or named
     if len(by_name) > 1 and not by_id:
         ids = ", ".join(sorted(readable(project.id) for project in by_name))
-        raise SelectionError(f"Several projects bear the name {wanted!r}. Give the ID of one of them as project: {ids}.")
+        raise SelectionError(f"Several projects have the name {wanted!r}. Use the ID of one of them in 'project': {ids}.")
     if not by_id and not by_name:
         known = [(project.name or "(no name)", f"({readable(project.id)})") for project in projects]
         raise SelectionError(
-            f"There is no project {readable(repr(wanted))} that these keys can see."
-            f" {_listed('Those that they can see', wanted, sorted(known))}"
+            f"Project {readable(repr(wanted))} was not found. {_listed('Available projects', wanted, sorted(known))}"
         )
     return (by_id or by_name)[0]
 
 
-def _no_such_run(name: str, project: str | None, runs: Sequence[Run]) -> SelectionError:
-    known = [(run.name, _of_run(run, name_project=not project)) for run in _in_order(runs)]
-    where = f" in project {readable(project)}" if project else ""
-    hint = "".join(f" Did you mean {word}?" for word in difflib.get_close_matches(name.lower(), sorted(KEYWORDS), n=1))
-    return SelectionError(f"There is no run {readable(repr(name))}{where}.{hint} {_listed('The runs are', name, known)}")
+def _normal(name: str) -> str:
+    """Return a name in the one form in which names are compared: a letter with an accent may be one character or two."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _no_such_run(name: str, projects: Sequence[str], runs: Sequence[Run]) -> SelectionError:
+    known = [(run.name, _of_run(run, name_project=len(projects) != 1)) for run in _in_order(runs)]
+    where = f" in project {shortened(projects)}" if len(projects) == 1 else f" in projects {shortened(projects)}"
+    hint = "".join(f" Did you mean {word!r}?" for word in difflib.get_close_matches(name.lower(), sorted(KEYWORDS), n=1))
+    return SelectionError(
+        f"Run {readable(repr(name))} was not found{where if projects else ''}.{hint} {_listed('Available runs', name, known)}"
+    )
 
 
 def _of_run(run: Run, *, name_project: bool) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, KnownRun, Reading, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Follower:
     def __init__(self, client: Client, selection: Selection, seconds: float) -> None:
         self._client = client
         self._selection = selection
+        self._reader = Reader(client, selection, Report())
         self._seconds = seconds
 
     def read(self, known: Known) -> Reading:
@@ -45,7 +47,7 @@ class Follower:
         going_on = {key: old.run for key, old in known.items() if not old.has_ended}
         alone: dict[tuple[str, str], RunRows | None] = {}
         try:
-            chosen = reader.read(self._client, self._selection, deadline)
+            chosen = self._reader.read(deadline)
         except SelectionError:
             # A run that was chosen by its name, or its project, may be gone.
             alone = {key: self._alone(run, deadline) for key, run in going_on.items()}
@@ -69,7 +71,8 @@ class Follower:
         if not rest or len(rest) == len(self._selection.runs):
             return []
         self._selection = replace(self._selection, runs=rest)
-        return reader.read(self._client, self._selection, deadline)
+        self._reader = Reader(self._client, self._selection, Report())
+        return self._reader.read(deadline)
 
     def _alone(self, run: Run, deadline: Deadline) -> RunRows | None:
         """Return a run that is no longer chosen, with its status; None where the service no longer has it."""

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One reading of the service: the runs that are meant, each with its whole list of nodes."""
+"""One reading of the service: the chosen runs, each with its whole list of nodes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     SelectionError,
     ServerError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Read, explain, find_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Read, Report
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
@@ -37,26 +37,55 @@ _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 _MOST_LOOK_UPS = 5
 
 
-def read(
-    api: Client, selection: Selection, deadline: Deadline, *, no_run: Callable[[str], object] = lambda _available: None
-) -> list[RunRows]:
-    """Return the runs that are meant, with the rows of their nodes, in the order of project and number.
+class Reader:
+    """Reads the chosen runs, again and again; what was found once is not looked up again.
 
-    :param no_run: given the available runs in words, where none is meant
-    :raises SelectionError: a project or run does not exist, or a name means several
-    :raises RequestError: a list could not be read, or not be proven complete
+    :param report: takes what is not an error
     """
 
-    def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
-        return api.read(endpoints, deadline)
+    def __init__(self, api: Client, selection: Selection, report: Report) -> None:
+        self._api = api
+        self._discovery = Discovery(selection)
+        self._report = report
 
-    runs: Sequence[Run] = find_runs(selection, read_lists, no_run)
-    for _attempt in range(_MOST_LOOK_UPS):
+    def read(self, deadline: Deadline) -> list[RunRows]:
+        """Return the chosen runs, with the rows of their nodes, in the order of project and number.
+
+        :raises SelectionError: a project or run does not exist, or a name means several
+        :raises RequestError: a list could not be read, or not be proven complete
+        """
+
+        def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
+            return self._api.read(endpoints, deadline)
+
+        runs: Sequence[Run] = self._discovery.find(read_lists, self._report)
+        for _attempt in range(_MOST_LOOK_UPS):
+            try:
+                return _read_nodes(runs, read_lists)
+            except NotFoundError as error:
+                runs = self._explained(error, runs, read_lists)
+        return _read_nodes(runs, read_lists)
+
+    def _explained(self, error: NotFoundError, tried: Sequence[Run], read_lists: Read) -> Sequence[Run]:
+        """Return other runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
+
+        :raises SelectionError: what is missing, with what there is
+        :raises NotFoundError: nothing is missing, or the look-up failed too
+        """
         try:
-            return _read_nodes(runs, read_lists)
-        except NotFoundError as error:
-            runs = _explained(error, selection, runs, read_lists, no_run)
-    return _read_nodes(runs, read_lists)
+            meant = self._discovery.explain(read_lists, self._report)
+        except SelectionError as reason:
+            raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
+        except RequestError:
+            raise error from None
+        if {(run.project_id, run.name) for run in meant} == {(run.project_id, run.name) for run in tried}:
+            raise error
+        return meant
+
+
+def read(api: Client, selection: Selection, deadline: Deadline) -> list[RunRows]:
+    """Return the chosen runs as a :class:`Reader` reads them once, without reports."""
+    return Reader(api, selection, Report()).read(deadline)
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
@@ -74,22 +103,3 @@ def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
     names = Counter(filter(None, (text(row.get("projectName")) for row in rows)))
     most_common = max(sorted(names), key=names.__getitem__, default=None)  # one odd row renames no others
     return replace(run, project_name=run.project_name or most_common)
-
-
-def _explained(
-    error: NotFoundError, selection: Selection, tried: Sequence[Run], read_lists: Read, no_run: Callable[[str], object]
-) -> Sequence[Run]:
-    """Return other runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
-
-    :raises SelectionError: what is missing, with what there is
-    :raises NotFoundError: nothing is missing, or the look-up failed too
-    """
-    try:
-        meant = explain(selection, read_lists, no_run)
-    except SelectionError as reason:
-        raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
-    except RequestError:
-        raise error from None
-    if {(run.project_id, run.name) for run in meant} == {(run.project_id, run.name) for run in tried}:
-        raise error
-    return meant

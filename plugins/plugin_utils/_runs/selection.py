@@ -4,8 +4,8 @@
 
 """Which runs to read, as the user names them.
 
-A project that looks like an ID, with runs given by name, needs no look-up: its nodes are read at once. The name of a project
-needs the list of projects; a keyword, or a project left out, needs the list of runs.
+One project that looks like an ID, with runs given by name, needs no further list: its nodes are read at once. The name of a
+project needs the list of projects. A keyword, several projects, or a project left out need the list of runs.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
 # Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
 _ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
 
+_PROJECT = "Use a project's name or ID, or a list of these. Leave 'project' out for every project that the keys can see."
+_RUN = "Use a run name or number, 'latest', 'active', 'all', or a list of these."
+
 
 @dataclass(frozen=True)
 class Selection:
     """What the user chose.
 
-    :param project: a name or an ID, None for every project that the keys can see
+    :param projects: names and IDs; none for every project that the keys can see
     :param runs: names and keywords
     """
 
-    project: str | None
+    projects: tuple[str, ...]
     runs: tuple[str, ...]
 
     @property
@@ -40,33 +43,48 @@ class Selection:
         return tuple(run for run in self.runs if run not in KEYWORDS)
 
     @property
+    def has_keywords(self) -> bool:
+        """Whether which runs are chosen may change from one reading to the next."""
+        return len(self.names) < len(self.runs)
+
+    @property
     def needs_projects(self) -> bool:
-        """Whether the list of projects must be read to know the project's ID."""
-        return self.project is not None and not _ID.fullmatch(self.project)
+        """Whether the list of projects must be read to know the projects' IDs."""
+        return not all(_ID.fullmatch(project) for project in self.projects)
 
     @property
     def needs_runs(self) -> bool:
         """Whether the list of runs must be read to know which are meant."""
-        return self.project is None or len(self.names) < len(self.runs)
+        return len(self.projects) != 1 or self.has_keywords
 
     def follows_latest(self, run: str) -> bool:
         """Return whether ``latest`` alone can have chosen a run, so that a newer one takes its place."""
         return LATEST in self.runs and not {run, ACTIVE, ALL} & set(self.runs)
 
 
+def parse_projects(value: object) -> tuple[str, ...]:
+    """Return the projects of the ``project`` option: one or a list, a string may list several with commas; none where it is None.
+
+    :raises ConfigurationError: with what a project may be
+    """
+    return () if value is None else _names("project", value, _PROJECT)
+
+
 def parse_runs(value: object) -> tuple[str, ...]:
-    """Return the runs of the ``run`` option: one or a list, each a text or a whole number; a text may list several with commas.
+    """Return the runs of the ``run`` option: one or a list, each a string or an integer; a string may list several with commas.
 
     :raises ConfigurationError: with what a run may be
     """
-    runs = []
+    return _names("run", value, _RUN)
+
+
+def _names(option: str, value: object, usage: str) -> tuple[str, ...]:
+    names = []
     for item in value if isinstance(value, (list, tuple)) else [value]:
-        name = text(item)
+        name = "" if item in (None, "") else text(item)
         if name is None:
-            raise ConfigurationError(
-                f"run holds {item!r}. It must be a run's name or number, latest, active or all, or a list of these."
-            )
-        runs += [part.strip() for part in name.split(",")]
-    if not runs or not all(runs):
-        raise ConfigurationError("run is empty. Give a run's name or number, latest, active or all, or a list of these.")
-    return tuple(dict.fromkeys(runs))
+            raise ConfigurationError(f"Invalid value for '{option}': {item!r}. {usage}")
+        names += [part.strip() for part in name.split(",")]
+    if not names or not all(names):
+        raise ConfigurationError(f"'{option}' {'has an empty item' if any(names) else 'is empty'}. {usage}")
+    return tuple(dict.fromkeys(names))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError
@@ -18,6 +18,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
 
 if TYPE_CHECKING:
@@ -64,18 +65,57 @@ def read(options: ReadOptions, given: Given, reporter: Reporter) -> list[RunRows
 
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
     """
+    return _read(options, given, reporter).runs
+
+
+def read_cached(
+    options: ReadOptions, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, name: str, refresh: bool
+) -> list[RunRows]:
+    """Return what the cache holds for these options, or else :func:`read` it and store it there.
+
+    :param cache: Ansible's
+    :param name: that of the cache's plugin
+    :param refresh: read and store, whatever the cache holds
+    :raises NsmlError: as :func:`read` does; nothing is stored then
+    """
+    access_key = _credentials.resolve_access_key(given, warn=reporter.warn)
+    key = _snapshot.key(options.api_url, access_key, options.selection)
+    try:
+        stored = None if refresh else _stored(cache, key)
+    except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
+        reporter.warn(f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes are read from the service.")
+        return read(options, given, reporter)
+    if (snapshot := _snapshot.load(stored, key)) and _is_enough(snapshot, options):
+        age = max(0.0, time.time() - snapshot.read_at)
+        reporter.detail(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
+        _report(snapshot, options, reporter)
+        return snapshot.runs
+    snapshot = _read(options, given, reporter)
+    cache[key] = _snapshot.dump(snapshot, key)
+    return snapshot.runs
+
+
+def _stored(cache: MutableMapping[str, Any], key: str) -> object:
+    try:
+        return cache[key]
+    except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
+        return None
+
+
+def _read(options: ReadOptions, given: Given, reporter: Reporter) -> Snapshot:
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import reader as _reading
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
     transport, api = connect(options, given, reporter)
-    deadline: Deadline  # of the reading under way, with the look-ups that follow it
+    deadline: Deadline  # of the reading under way, with the requests that follow it
     available = ""
 
     def read_once() -> list[RunRows]:
-        nonlocal deadline
-        deadline = Deadline(options.deadline)
-        return _reading.read(api, options.selection, deadline, no_run=remember)
+        nonlocal deadline, available
+        deadline, available = Deadline(options.deadline), ""
+        return reader.read(deadline)
 
     def remember(runs: str) -> None:
         nonlocal available
@@ -84,18 +124,28 @@ def read(options: ReadOptions, given: Given, reporter: Reporter) -> list[RunRows
     def status_of(run: Run) -> str | None:
         return api.status(run.project_id, run.name, deadline)
 
+    reader = Reader(api, options.selection, Report(no_run=remember, warning=reporter.warn))
     began = time.monotonic()
     try:
         if options.patience.timeout:
-            runs = _waiting.wait(read_once, status_of, options.patience, options.selection, tell=reporter.tell)
+            runs = _waiting.wait(
+                read_once,
+                status_of,
+                options.patience,
+                options.selection,
+                tell=reporter.tell,
+                available=lambda: available,
+            )
         else:
             runs = read_once()
+        runs = [_with_status(found, options.selection, status_of) for found in runs]
     finally:
         transport.close()
     seconds = time.monotonic() - began
+    snapshot = Snapshot(runs, time.time(), available)
     reporter.detail(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
-    _report_empty(runs, options.selection, reporter, available)
-    return runs
+    _report(snapshot, options, reporter)
+    return snapshot
 
 
 def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Transport, Client]:
@@ -107,9 +157,11 @@ def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Tra
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
+    credentials = _credentials.resolve(given, warn=reporter.warn)
+    reporter.detail(f"keys: {credentials.origin}")
     transport = Transport(
         options.api_url,
-        _credentials.resolve(given, warn=reporter.warn),
+        credentials,
         timeout=options.timeout,
         retries=options.retries,
         connections=options.concurrency,
@@ -129,50 +181,42 @@ def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Tra
     return transport, client
 
 
-def read_cached(
-    options: ReadOptions, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, refresh: bool
-) -> list[RunRows]:
-    """Return what the cache holds for these options, or else :func:`read` it and store it there.
-
-    :param cache: Ansible's
-    :param refresh: read and store, whatever the cache holds
-    :raises NsmlError: as :func:`read` does; nothing is stored then
-    """
-    access_key = _credentials.resolve_access_key(given, warn=reporter.warn)
-    key = _snapshot.key(options.api_url, access_key, options.selection)
-    if not refresh and (snapshot := _snapshot.load(_stored(cache, key), key)) and _is_enough(snapshot, options):
-        age = max(0.0, time.time() - snapshot.read_at)
-        reporter.detail(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
-        _report_empty(snapshot.runs, options.selection, reporter)
-        return snapshot.runs
-    runs = read(options, given, reporter)
-    cache[key] = _snapshot.dump(Snapshot(runs, time.time()), key)
-    return runs
-
-
-def _stored(cache: MutableMapping[str, Any], key: str) -> object:
-    try:
-        return cache[key]
-    except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
-        return None
+def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run], str | None]) -> RunRows:
+    """Ask for the status of a run that was chosen by its name and has no nodes, since it may say why."""
+    if found.rows or found.run.status or found.run.name not in selection.names:
+        return found
+    return replace(found, run=replace(found.run, status=status_of(found.run)))
 
 
 def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
-    """Say whether a snapshot has what the user would otherwise wait for."""
+    """Return whether a snapshot has what the user would otherwise wait for."""
     return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience, options.selection)
 
 
-def _report_empty(runs: Sequence[RunRows], selection: Selection, reporter: Reporter, available: str = "") -> None:
-    """Report where there is no run, and which runs may have no nodes yet or never.
-
-    :param available: the runs that are not chosen, in words
-    """
-    if not runs:
-        reporter.tell(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {available}".rstrip())
-    idle = [found.run for found in runs if _waiting.is_idle(found, selection)]
+def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
+    """Report what has no effect: no run, runs without nodes, and an option that means nothing without another."""
+    selection = options.selection
+    if options.patience.nodes and not options.patience.timeout:
+        reporter.warn("'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds.")
+    if not snapshot.runs:
+        reporter.tell(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {snapshot.available}".rstrip())
+    idle = [found.run for found in snapshot.runs if _waiting.is_idle(found, selection)]
     if idle:
-        named = (f"{readable(run.name)} of {readable(run.project_title)} ({readable(run.status or 'no status')})" for run in idle)
-        reporter.detail(f"runs of unknown status without nodes: {shortened(named)}")
+        reporter.detail(f"runs of unknown status without nodes: {_named(idle)}")
+    empty = [found.run for found in snapshot.runs if not found.rows and _is_expected(found.run, selection)]
+    if empty:
+        reporter.warn(f"Runs without nodes, and so without hosts: {_named(empty)}.")
+
+
+def _is_expected(run: Run, selection: Selection) -> bool:
+    """Return whether a user expects nodes of a run: it was chosen by its name, or has begun and not ended."""
+    return run.name in selection.names or phase(run.status) in (Phase.BEGINNING, Phase.UNDER_WAY)
+
+
+def _named(runs: Sequence[Run]) -> str:
+    return shortened(
+        f"{readable(run.name)} of {readable(run.project_title)} ({readable(run.status or 'no status')})" for run in runs
+    )
 
 
 def _count(runs: Sequence[RunRows]) -> str:

@@ -41,7 +41,7 @@ class StateFile:
 
     def __init__(self, path: str, api_url: str, selection: Selection) -> None:
         self.path = Path(path)
-        parts = [api_url.rstrip("/"), selection.project, sorted(selection.runs)]
+        parts = [api_url.rstrip("/"), sorted(selection.projects), sorted(selection.runs)]
         self._selection = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def check(self) -> None:

@@ -31,6 +31,9 @@ LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenie
 # Seconds after which no successor of a node that has exited is expected any more (inferred).
 _SUCCESSION = 15.0
 
+# Seconds without a line of ours, after which one says that the waiting goes on.
+_SILENCE = 30.0
+
 # A rank of a run, or the node ID of a node without one.
 Place = tuple[str, str, "int | str"]
 
@@ -56,6 +59,7 @@ def wait(
     selection: Selection,
     *,
     tell: Callable[[str], object],
+    available: Callable[[], str] = str,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[RunRows]:
@@ -63,12 +67,13 @@ def wait(
 
     :param read: one whole reading; a fault that may pass does not end the waiting
     :param status_of: asks for the status of a run, where the reading does not know it
-    :param tell: told how far it is, whenever that changes
+    :param tell: takes how far it is, whenever that changes, and at times how long it may still take
+    :param available: the runs that the last reading saw, in words, where it chose none
     :raises WaitError: the time is over, or a rank or run has ended and will not become ready
     :raises RequestError: a fault that does not pass, or one that is still there when the time is over
     """
     end = clock() + patience.timeout
-    told = None
+    progress = _Progress(tell, end, clock, sleep)
     watch = _Watch(patience, selection)
     while True:
         now = clock()
@@ -78,22 +83,58 @@ def wait(
         except RequestError as error:
             if over or isinstance(error, LASTING):
                 raise
-            progress = f"{error} Still waiting."
+            progress.update(f"{error} Still waiting.")
         else:
             waited_for = watch.waited_for(runs)
             unready = watch.update(waited_for, status_of, now)
             if waited_for and not unready:
                 return runs
-            progress = "; ".join(map(str, unready)) or "no run fits yet"
+            state = "; ".join(map(str, unready)) or f"no run fits yet. {available()}".rstrip(". ")
             if over:
                 raise WaitError(
-                    f"Timed out after {patience.timeout} s ('wait_timeout'): {progress}."
+                    f"Timed out after {patience.timeout} s ('wait_timeout'): {state}."
                     " Check the run in the NSML console, or increase 'wait_timeout'."
                 )
-        if progress != told:
-            tell(progress)
-            told = progress
-        sleep(min(patience.interval, max(0.0, end - clock())))
+            progress.update(state)
+        progress.pause(patience.interval)
+
+
+class _Progress:
+    """Reports how far the waiting is: what changed, and after a time without change how long it may still take.
+
+    :param end: when it is over, on the clock, in seconds
+    """
+
+    def __init__(
+        self, tell: Callable[[str], object], end: float, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self._tell = tell
+        self._end = end
+        self._clock = clock
+        self._sleep = sleep
+        self._state: str | None = None
+        self._told_at = 0.0
+
+    def update(self, state: str) -> None:
+        """Report a state if it is another than the last one."""
+        if state != self._state:
+            self._state = state
+            self._report(state)
+
+    def pause(self, seconds: float) -> None:
+        """Sleep until the next reading, and report meanwhile."""
+        until = min(self._clock() + seconds, self._end)
+        while True:
+            now = self._clock()
+            if now - self._told_at >= _SILENCE and now < self._end:
+                self._report(f"still waiting, {max(0.0, self._end - now):.0f} s left")
+            self._sleep(max(0.0, min(until, self._told_at + _SILENCE) - now))
+            if self._clock() >= until:
+                return
+
+    def _report(self, text: str) -> None:
+        self._tell(text)
+        self._told_at = self._clock()
 
 
 def are_ready(runs: Sequence[RunRows], patience: Patience, selection: Selection) -> bool:
@@ -116,6 +157,7 @@ class _Watch:
         self._seen: set[tuple[str, str]] = set()
         self._unready: dict[tuple[str, str], RunState] = {}
         self._exited_since: dict[Place, float] = {}
+        self._asked_about: dict[tuple[str, str], Set[str]] = {}
 
     def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
         """Return the runs that must become ready."""
@@ -139,10 +181,19 @@ class _Watch:
         self._exited_since = {place: self._exited_since.get(place, now) for place in exited}
         given_up = {place for place, since in self._exited_since.items() if now - since >= _SUCCESSION}
         for state in unready.values():
-            state.check_hope(status_of, given_up)
+            state.check_hope(self._status(state, status_of), given_up)
         self._seen |= states.keys()
         self._unready = unready | missing
         return list(self._unready.values())
+
+    def _status(self, state: RunState, status_of: Callable[[Run], str | None]) -> str | None:
+        """Return the status of a run; it is asked for once, and again where the nodes give reason to."""
+        key, known = _key(state.run), self._asked_about.get(_key(state.run))
+        has_reason = known is None or not state.node_ids or not known <= state.node_ids or state.exited
+        status = state.run.status or (status_of(state.run) if has_reason else None)
+        if status:
+            self._asked_about[key] = state.node_ids
+        return status
 
     def _is_replaced(self, missing: Run, begun: Sequence[Run]) -> bool:
         """Return whether a newer run of its project takes the place of a run that ``latest`` alone has chosen."""
@@ -156,6 +207,7 @@ class RunState:
 
     def __init__(self, found: RunRows, wanted: int | None) -> None:
         self.run = found.run
+        self.node_ids: Set[str] = {str(row["nodeId"]) for row in found.rows}
         self._nodes = [node for node in nodes_of_run(found.rows, found.run) if node.holds_rank]
         self._ready = sum(node.ready for node in self._nodes)
         self._needed = wanted or max(1, len(self._nodes))
@@ -164,13 +216,13 @@ class RunState:
         # The holder is one that has not exited, if there is any.
         self.exited = {_place(node): node for node in self._nodes if node.exited}
 
-    def check_hope(self, status_of: Callable[[Run], str | None], given_up: Set[Place]) -> None:
+    def check_hope(self, status: str | None, given_up: Set[Place]) -> None:
         """Refuse to wait for what has ended.
 
+        :param status: that of the run, None where it is not known
         :param given_up: ranks that have exited too long ago to have a successor
         :raises WaitError: with the ranks that have exited, or the status of the run
         """
-        status = self.run.status or status_of(self.run)
         has_ended = phase(status) is Phase.ENDED
         exited = [node for place, node in self.exited.items() if has_ended or place in given_up]
         if exited and len(self._nodes) - len(exited) < self._needed:

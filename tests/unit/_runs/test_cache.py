@@ -31,8 +31,10 @@ SNAPSHOT = Snapshot(
 KEY = "navercloud_nsml_0"
 
 
-def key(url: str = URL, access_key: str = ACCESS_KEY, project: str | None = "bert", runs: tuple[str, ...] = ("2",)) -> str:
-    return _snapshot.key(url, access_key, Selection(project, runs))
+def key(
+    url: str = URL, access_key: str = ACCESS_KEY, projects: tuple[str, ...] = ("bert",), runs: tuple[str, ...] = ("2",)
+) -> str:
+    return _snapshot.key(url, access_key, Selection(projects, runs))
 
 
 def changed(**parts: Any) -> str:
@@ -48,8 +50,9 @@ def test_what_was_dumped_is_loaded_as_it_was() -> None:
     [
         key(url="https://other.example/nsml/v1"),
         key(access_key="accessKey001"),
-        key(project="bert2"),
-        key(project=None),
+        key(projects=("bert2",)),
+        key(projects=("bert", "gpt")),
+        key(projects=()),
         key(runs=("3",)),
         key(runs=("2", "3")),
         key(runs=("latest",)),
@@ -62,6 +65,7 @@ def test_another_configuration_has_another_key(other: str) -> None:
 def test_the_same_configuration_has_the_same_key() -> None:
     assert key(url=URL + "/") == key()
     assert key(runs=("2", "latest")) == key(runs=("latest", "2"))
+    assert key(projects=("bert", "gpt")) == key(projects=("gpt", "bert"))
 
 
 def test_the_key_tells_nothing_and_is_a_harmless_file_name() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import explain, find_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Report
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
@@ -58,7 +58,7 @@ def found(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def find(project: str | None, *runs: str, lists: Lists | None = None) -> list[tuple[str, str]]:
-    return found(find_runs(Selection(project, runs), (lists or Lists()).read, print))
+    return found(Discovery(Selection((project,) if project else (), runs)).find((lists or Lists()).read, Report()))
 
 
 # The fewest requests, and what they find.
@@ -103,7 +103,7 @@ def test_the_order_of_the_lists_does_not_change_what_is_found(order: Sequence[Ro
 def test_a_run_knows_its_project_by_the_name_that_the_list_of_projects_gives() -> None:
     lists = Lists(runs=[{"projectId": BERT, "runName": 2}])
     for runs in ("all", "2"):
-        (run,) = find_runs(Selection("bert", (runs,)), lists.read, print)
+        (run,) = Discovery(Selection(("bert",), (runs,))).find(lists.read, Report())
         assert run.project_title == "bert"
 
 
@@ -139,8 +139,9 @@ def test_where_no_run_is_chosen_the_runs_of_the_project_are_described_with_their
         ([run_row(GPT, "gpt", "3", RUNNING)], "Available runs: none."),
     ):
         told: list[str] = []
-        for selected in (find_runs, explain):
-            assert selected(Selection("bert", ("active",)), Lists(runs=runs).read, told.append) == []
+        discovery = Discovery(Selection(("bert",), ("active",)))
+        for selected in (discovery.find, discovery.explain):
+            assert selected(Lists(runs=runs).read, Report(no_run=told.append)) == []
         assert told == [text, text]
 
 
@@ -160,6 +161,97 @@ def test_a_name_that_looks_like_an_id_is_found_with_a_keyword() -> None:
     assert lists.asked == [[RUNS], [PROJECTS]]
 
 
+# Several projects.
+
+
+def find_in(projects: tuple[str, ...], *runs: str, lists: Lists | None = None) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return what is found, and the warnings."""
+    warnings: list[str] = []
+    report = Report(warning=warnings.append)
+    return found(Discovery(Selection(projects, runs)).find((lists or Lists()).read, report)), warnings
+
+
+@pytest.mark.parametrize(
+    ("projects", "runs", "asked", "meant"),
+    [
+        (("bert", "gpt"), ("2",), [[PROJECTS, RUNS]], [(BERT, "2"), (GPT, "2")]),
+        ((BERT, GPT), ("2",), [[RUNS]], [(BERT, "2"), (GPT, "2")]),
+        (("gpt", BERT), ("latest",), [[PROJECTS, RUNS]], [(BERT, "10"), (GPT, "3")]),
+        (("bert", BERT), ("latest",), [[PROJECTS, RUNS]], [(BERT, "10")]),
+        ((BERT, EMPTY), ("active",), [[RUNS], [PROJECTS]], [(BERT, "2"), (BERT, "9")]),
+    ],
+)
+def test_the_runs_of_several_projects_are_found(
+    projects: tuple[str, ...], runs: tuple[str, ...], asked: list[list[Endpoint]], meant: list[tuple[str, str]]
+) -> None:
+    lists = Lists()
+    assert find_in(projects, *runs, lists=lists) == (meant, [])
+    assert lists.asked == asked
+
+
+def test_projects_without_a_named_run_are_one_warning_and_an_error_only_where_none_has_it() -> None:
+    assert find_in(("bert", "gpt", "empty"), "3", "latest") == (
+        [(BERT, "10"), (GPT, "3")],
+        ["Run 3 was not found in these projects: bert, empty."],
+    )
+    with pytest.raises(SelectionError, match=r"Run '77' was not found in projects bert, gpt\. Available runs: .* of bert"):
+        find_in(("bert", "gpt"), "77")
+    assert find_in((), "3") == ([(GPT, "3")], [])
+
+
+def test_each_of_several_projects_must_exist() -> None:
+    with pytest.raises(SelectionError, match="Project 'brt' was not found"):
+        find_in(("gpt", "brt"), "all")
+
+
+@pytest.mark.parametrize(
+    ("of_service", "of_user"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9"), ("\u1112\u1161\u11ab", "\ud55c")]
+)
+def test_a_project_is_found_by_its_name_whether_its_letters_are_composed_or_not(of_service: str, of_user: str) -> None:
+    lists = Lists([project_row("p1", of_service), project_row("p2", "cafe")], [run_row("p1", of_service, "2", RUNNING)])
+    for run in ("2", "latest"):
+        assert find(of_user, run, lists=lists) == [("p1", "2")]
+
+
+# One reading after the other.
+
+
+@pytest.mark.parametrize(
+    ("projects", "runs", "asked"),
+    [
+        ((BERT,), ("2",), []),
+        (("bert",), ("2",), [[PROJECTS]]),
+        (("bert",), ("latest",), [[PROJECTS, RUNS], [RUNS], [RUNS]]),
+        ((BERT,), ("latest",), [[RUNS], [RUNS], [RUNS]]),
+        ((EMPTY,), ("active",), [[RUNS], [PROJECTS], [RUNS], [RUNS]]),
+        ((), ("2",), [[RUNS]]),
+        ((), ("2", "latest"), [[RUNS], [RUNS], [RUNS]]),
+        (("bert", "gpt"), ("2",), [[PROJECTS, RUNS]]),
+    ],
+)
+def test_what_was_found_by_its_name_stays_found(
+    projects: tuple[str, ...], runs: tuple[str, ...], asked: list[list[Endpoint]]
+) -> None:
+    lists, discovery = Lists(), Discovery(Selection(projects, runs))
+    first, second, third = (found(discovery.find(lists.read, Report())) for _reading in range(3))
+    assert first == second == third
+    assert [endpoints for endpoints in lists.asked if endpoints] == asked
+
+
+def test_the_status_that_the_list_of_runs_gave_once_is_not_taken_for_that_of_later_readings() -> None:
+    lists, discovery = Lists(), Discovery(Selection((), ("3",)))
+    statuses = [discovery.find(lists.read, Report())[0].status for _reading in range(2)]
+    assert statuses == [RUNNING, None]
+
+
+def test_an_explanation_replaces_what_was_found() -> None:
+    lists, discovery = Lists(), Discovery(Selection(("bert",), ("2",)))
+    assert found(discovery.find(lists.read, Report())) == [(BERT, "2")]
+    moved = Lists([project_row("p9", "bert")], [run_row("p9", "bert", "2")])
+    assert found(discovery.explain(moved.read, Report())) == [("p9", "2")]
+    assert found(discovery.find(moved.read, Report())) == [("p9", "2")]
+
+
 # What does not exist.
 
 
@@ -172,7 +264,7 @@ def error_of(project: str | None, *runs: str, lists: Lists | None = None) -> str
 def test_two_projects_of_one_name_are_an_error_that_lists_both_ids() -> None:
     lists = Lists([project_row("p2", "bert"), project_row("p1", "bert"), project_row("p3", "gpt")])
     assert error_of("bert", "2", lists=lists) == (
-        "Several projects bear the name 'bert'. Give the ID of one of them as project: p1, p2."
+        "Several projects have the name 'bert'. Use the ID of one of them in 'project': p1, p2."
     )
 
 
@@ -187,8 +279,7 @@ def test_a_deleted_project_leaves_its_name_to_a_live_one(status: str) -> None:
 @pytest.mark.parametrize("runs", [("2",), ("latest",), ("all", "2")])
 def test_an_unknown_project_is_an_error_that_lists_those_visible_the_nearest_first(runs: tuple[str, ...]) -> None:
     assert error_of("brt", *runs) == (
-        "There is no project 'brt' that these keys can see."
-        f" Those that they can see: bert ({BERT}), gpt ({GPT}), empty ({EMPTY})."
+        f"Project 'brt' was not found. Available projects: bert ({BERT}), gpt ({GPT}), empty ({EMPTY})."
     )
 
 
@@ -202,30 +293,32 @@ def test_the_order_of_the_list_of_projects_does_not_change_the_error() -> None:
 
 def test_a_project_without_a_name_is_listed_by_its_id() -> None:
     text = error_of("bert", "2", lists=Lists([project_row("p1", None)]))
-    assert text.endswith("Those that they can see: (no name) (p1).")
+    assert text.endswith("Available projects: (no name) (p1).")
 
 
 def test_keys_that_see_no_project_are_told_so() -> None:
-    assert error_of("bert", "2", lists=Lists([])).endswith("Those that they can see: none.")
+    assert error_of("bert", "2", lists=Lists([])).endswith("Available projects: none.")
 
 
 @pytest.mark.parametrize("project", [BERT, "bert"])
 def test_an_unknown_run_is_an_error_that_lists_the_runs_with_their_states_the_nearest_first(project: str) -> None:
     assert error_of(project, "latest", "11") == (
-        f"There is no run '11' in project {project}. The runs are: 10 ({COMPLETED}), 2 ({RUNNING}), 9 ({RUNNING})."
+        f"Run '11' was not found in project {project}. Available runs: 10 ({COMPLETED}), 2 ({RUNNING}), 9 ({RUNNING})."
     )
 
 
 def test_a_misspelt_keyword_is_recognised() -> None:
-    assert "There is no run 'lastest' in project bert. Did you mean latest? The runs are: " in error_of("bert", "lastest", "all")
-    assert "Did you mean latest? " in error_of("bert", "LATEST", "all")
+    assert "Run 'lastest' was not found in project bert. Did you mean 'latest'? Available runs: " in error_of(
+        "bert", "lastest", "all"
+    )
+    assert "Did you mean 'latest'? " in error_of("bert", "LATEST", "all")
     assert error_of("bert", "allest", "all").count("Did you mean") == 1
     assert "Did you mean" not in error_of("bert", "77", "all")
 
 
 def test_an_unknown_run_of_any_project_lists_the_runs_with_their_projects() -> None:
     text = error_of(None, "10", "4")
-    assert text.startswith("There is no run '4'. The runs are: ")
+    assert text.startswith("Run '4' was not found. Available runs: ")
     assert f"3 of gpt ({RUNNING})" in text
     assert f"10 of bert ({COMPLETED})" in text
 
@@ -233,7 +326,7 @@ def test_an_unknown_run_of_any_project_lists_the_runs_with_their_projects() -> N
 def test_many_runs_are_cut_to_the_nearest() -> None:
     lists = Lists(runs=[run_row(BERT, "bert", str(number), None) for number in range(1000, 1100)])
     text = error_of(BERT, "latest", "1099x", lists=lists)
-    assert "The runs are: 1099 (no status)" in text
+    assert "Available runs: 1099 (no status)" in text
     assert text.endswith("and 90 more.")
     lists = Lists(runs=[run_row(BERT, "bert", str(number), None) for number in range(10)])
     assert "more" not in error_of(BERT, "latest", "77", lists=lists)
@@ -242,7 +335,7 @@ def test_many_runs_are_cut_to_the_nearest() -> None:
 def test_explain_reads_both_lists_at_once_and_finds_what_an_id_like_name_means() -> None:
     name = "resnet50imagenet2024"
     lists = Lists([project_row("p1", name)], [run_row("p1", name, "4")])
-    assert found(explain(Selection(name, ("4",)), lists.read, print)) == [("p1", "4")]
+    assert found(Discovery(Selection((name,), ("4",))).explain(lists.read, Report())) == [("p1", "4")]
     assert lists.asked == [[PROJECTS, RUNS]]
 
 

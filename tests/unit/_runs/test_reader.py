@@ -73,7 +73,7 @@ def path(project: str, run: str) -> str:
 
 
 def read_runs(api: FakeApi, project: str | None, *chosen: str) -> list[RunRows]:
-    return read(cast(Client, api), Selection(project, chosen), DEADLINE)
+    return read(cast(Client, api), Selection((project,) if project else (), chosen), DEADLINE)
 
 
 def listed(found: Sequence[RunRows]) -> dict[tuple[str, str], list[Any]]:
@@ -150,12 +150,14 @@ def test_a_run_that_does_not_exist_is_explained_with_the_runs_there_are_and_the_
     with pytest.raises(SelectionError) as error:
         read_runs(bert(), project, "11")
     text = str(error.value)
-    assert "There is no run '11' in project bert. The runs are: 1 (RUN_STATE_COMPLETED), 10 (RUN_STATE_IN_PROGRESS), 2 (" in text
+    assert (
+        "Run '11' was not found in project bert. Available runs: 1 (RUN_STATE_COMPLETED), 10 (RUN_STATE_IN_PROGRESS), 2 (" in text
+    )
     assert f"GET {path(BERT, '11')}: HTTP 404, code 300." in text
 
 
 def test_a_project_that_does_not_exist_is_explained_with_those_visible() -> None:
-    with pytest.raises(SelectionError, match=f"There is no project 'abc123ygz0iujnbert01'.*: bert \\({BERT}\\), "):
+    with pytest.raises(SelectionError, match=f"Project 'abc123ygz0iujnbert01' was not found.*: bert \\({BERT}\\), "):
         read_runs(bert(), "abc123ygz0iujnbert01", "2")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_runs
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 
 
 @pytest.mark.parametrize(
@@ -31,30 +31,63 @@ def test_run_is_one_or_a_list_of_names_numbers_and_keywords(value: object, runs:
 
 @pytest.mark.parametrize("value", [None, "", " ", [], [""], ["2", " "], "2,,3", {}, True, [None], [["2"]], 1.5, [{"a": 1}]])
 def test_a_run_that_names_nothing_is_an_error_that_says_what_it_may_be(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="latest, active or all, or a list of these"):
+    with pytest.raises(ConfigurationError, match="'latest', 'active', 'all', or a list of these"):
         parse_runs(value)
 
 
 @pytest.mark.parametrize(
-    ("project", "needs_projects"),
-    [(None, False), ("bert", True), ("a1" * 7, True), ("a1" * 8, False), ("A1" * 8, True), ("languagemodelexperiments", True)],
+    ("value", "projects"),
+    [
+        (None, ()),
+        ("bert", ("bert",)),
+        (["bert", "demo-notebook"], ("bert", "demo-notebook")),
+        ("bert, demo-notebook", ("bert", "demo-notebook")),
+        (["bert,gpt", "bert"], ("bert", "gpt")),
+        (7, ("7",)),
+    ],
 )
-def test_only_what_looks_like_an_id_is_taken_for_one(project: str | None, needs_projects: bool) -> None:
-    assert Selection(project, ("2",)).needs_projects is needs_projects
+def test_project_is_one_or_a_list_of_names_and_ids(value: object, projects: tuple[str, ...]) -> None:
+    assert parse_projects(value) == projects
 
 
 @pytest.mark.parametrize(
-    ("project", "runs", "names", "needs_runs"),
+    "value", ["", " ", [], [""], ["bert", ""], ["bert", None], "bert,,gpt", "bert,", {}, True, [["bert"]], 1.5]
+)
+def test_a_project_that_names_nothing_is_an_error_and_not_every_project(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"'project'.* Leave 'project' out for every project"):
+        parse_projects(value)
+
+
+@pytest.mark.parametrize(
+    ("projects", "needs_projects"),
     [
-        ("bert", ("2", "3"), ("2", "3"), False),
-        ("bert", ("2", "latest"), ("2",), True),
-        ("bert", ("active",), (), True),
-        ("bert", ("all",), (), True),
-        (None, ("2",), ("2",), True),
+        ((), False),
+        (("bert",), True),
+        (("a1" * 7,), True),
+        (("a1" * 8,), False),
+        (("A1" * 8,), True),
+        (("languagemodelexperiments",), True),
+        (("a1" * 8, "b1" * 8), False),
+        (("a1" * 8, "bert"), True),
     ],
 )
-def test_a_keyword_or_no_project_needs_the_list_of_runs(
-    project: str | None, runs: tuple[str, ...], names: tuple[str, ...], needs_runs: bool
+def test_only_what_looks_like_an_id_is_taken_for_one(projects: tuple[str, ...], needs_projects: bool) -> None:
+    assert Selection(projects, ("2",)).needs_projects is needs_projects
+
+
+@pytest.mark.parametrize(
+    ("projects", "runs", "names", "needs_runs"),
+    [
+        (("bert",), ("2", "3"), ("2", "3"), False),
+        (("bert",), ("2", "latest"), ("2",), True),
+        (("bert",), ("active",), (), True),
+        (("bert",), ("all",), (), True),
+        ((), ("2",), ("2",), True),
+        (("bert", "gpt"), ("2",), ("2",), True),
+    ],
+)
+def test_a_keyword_or_other_than_one_project_needs_the_list_of_runs(
+    projects: tuple[str, ...], runs: tuple[str, ...], names: tuple[str, ...], needs_runs: bool
 ) -> None:
-    selection = Selection(project, runs)
+    selection = Selection(projects, runs)
     assert (selection.names, selection.needs_runs) == (names, needs_runs)

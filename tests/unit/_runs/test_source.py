@@ -56,6 +56,11 @@ class Told:
     traced: list[str] = field(default_factory=list)
 
     @property
+    def counts(self) -> list[str]:
+        """How many nodes came from where."""
+        return [line for line in self.details if line.startswith("nodes: ")]
+
+    @property
     def reporter(self) -> _source.Reporter:
         return _source.Reporter(
             tell=self.said.append, detail=self.details.append, warn=self.warnings.append, trace=self.traced.append
@@ -89,7 +94,7 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
     assert settings["verify"] == str(authority)
     assert 7 < settings["timeout"] <= 7.5
     assert (told.said, told.warnings) == ([], [])
-    assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.details[0])
+    assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.counts[0])
 
 
 def test_requests_are_traced(told: Told) -> None:
@@ -170,7 +175,7 @@ def test_a_file_of_keys_that_others_can_read_is_warned_of(told: Told) -> None:
     serve_nodes(rows(1))
     _source.read(chosen(), Given(api_key=GIVEN.api_key), told.reporter)
     assert len(told.warnings) == 1
-    _source.read_cached(chosen(), Given(api_key=GIVEN.api_key), told.reporter, {}, refresh=False)
+    _source.read_cached(chosen(), Given(api_key=GIVEN.api_key), told.reporter, {}, name="jsonfile", refresh=False)
     assert len(told.warnings) == 3  # whose key it is, and then the keys
 
 
@@ -187,7 +192,7 @@ def test_what_is_not_ready_is_waited_for(told: Told) -> None:
         f"/nsml/v1{path}/nodes",
     ]
     assert told.said == ["project run 2: 0 of 1 nodes ready, waiting for rank 0 (NODE_STATE_PENDING)"]
-    assert told.details[0].startswith("nodes: 1, runs: 1, read now, requests: 3, seconds: ")
+    assert told.counts[0].startswith("nodes: 1, runs: 1, read now, requests: 3, seconds: ")
 
 
 def test_a_run_that_is_over_is_not_waited_for(told: Told) -> None:
@@ -210,10 +215,10 @@ def test_where_no_run_is_chosen_the_runs_of_the_project_are_told_with_their_stat
     cache: dict[str, Any] = {}
     none = "no run is active, so there are no hosts."
 
-    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, refresh=False) == []
+    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == []
     assert told.said == [f"{none} Available runs: 2 of bert (FAILED), 1 of bert (RUN_STATE_COMPLETED)."]
-    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, refresh=False) == []
-    assert told.said[1:] == [none]
+    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == []
+    assert told.said[1:] == told.said[:1]
 
 
 def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for_those_who_want_details(told: Told) -> None:
@@ -225,7 +230,56 @@ def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for
     _source.read(chosen(run=["active", 1]), GIVEN, told.reporter)
 
     assert [line for line in told.details if "unknown" in line] == ["runs of unknown status without nodes: 2 of bert (BAR)"]
-    assert (told.said, told.warnings) == ([], [])
+    assert told.said == []
+
+
+def test_runs_without_nodes_of_which_some_are_expected_are_one_warning_with_their_states_from_the_cache_too(told: Told) -> None:
+    serve_runs(r1="FOO", r2="BAR", r3="RUN_STATE_IN_PROGRESS", r4="PENDING", r5="COMPLETED", r6="RUNNING")
+    for run in "12345":
+        serve_nodes([], run=run)
+    serve_nodes([row()], run="6")
+    cache: dict[str, Any] = {}
+    warning = "Runs without nodes, and so without hosts: 1 of bert (FOO), 3 of bert (RUN_STATE_IN_PROGRESS), 4 of bert (PENDING)."
+
+    for _time in range(2):
+        _source.read_cached(chosen(run=["all", 1]), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+
+    assert told.warnings == [warning, warning]
+    assert "from the cache" in told.counts[1]
+
+
+@pytest.mark.parametrize("body", [{"status": "RUN_STATE_COMPLETED"}, {}])
+def test_a_named_run_without_nodes_is_asked_for_its_status_which_the_cache_keeps(told: Told, body: dict[str, str]) -> None:
+    serve_nodes([])
+    serve(f"/projects/{PROJECT_ID}/runs/2", body)
+    cache: dict[str, Any] = {}
+    status = body.get("status", "no status")
+
+    for _time in range(2):
+        _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+
+    assert told.warnings == [f"Runs without nodes, and so without hosts: 2 of {PROJECT_ID} ({status})."] * 2
+    assert [call.request.path_url.endswith("/runs/2") for call in responses.calls].count(True) == 1
+
+
+def test_a_named_run_with_nodes_is_not_asked_for_its_status(told: Told) -> None:
+    serve_nodes([row()])
+    _source.read(chosen(), GIVEN, told.reporter)
+    assert (len(responses.calls), told.warnings) == (1, [])
+
+
+def test_wait_nodes_without_wait_timeout_is_a_warning(told: Told) -> None:
+    serve_nodes([row()])
+    _source.read(chosen(wait_nodes=1), GIVEN, told.reporter)
+    assert told.warnings == ["'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds."]
+    _source.read(chosen(wait_nodes=1, wait_timeout=60), GIVEN, told.reporter)
+    assert len(told.warnings) == 1
+
+
+def test_the_end_of_waiting_for_no_run_lists_the_runs_with_their_states(told: Told) -> None:
+    serve_runs(r1="COMPLETED")
+    with pytest.raises(WaitError, match=r"no run fits yet\. Available runs: 1 of bert \(COMPLETED\)\. Check"):
+        _source.read(chosen(run="active", wait_timeout=1, wait_interval=0.01), GIVEN, told.reporter)
 
 
 def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(told: Told) -> None:
@@ -254,14 +308,16 @@ REMEMBERED = [RunRows(RUN, rows(2)), RunRows(Run(PROJECT_ID, "3", "project"), ro
 
 def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(told: Told) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=90)
-    assert _source.read_cached(chosen(), Given(GIVEN.access_key), told.reporter, cache, refresh=False) == REMEMBERED
+    assert (
+        _source.read_cached(chosen(), Given(GIVEN.access_key), told.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
+    )
     assert len(responses.calls) == 0
-    assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", told.details[0])
+    assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", told.counts[0])
 
 
 def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=-90)
-    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False) == REMEMBERED
+    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
     assert told.details == ["nodes: 5, runs: 2, from the cache, 0 s old"]
 
 
@@ -278,14 +334,14 @@ def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told)
 def test_a_miss_is_read_and_stored(told: Told, held: dict[str, Any], refresh: bool) -> None:
     cache = dict(held)
     serve_nodes(rows(4))
-    read = _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=refresh)
+    read = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
-    assert told.details[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
+    assert told.counts[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
     snapshot = _snapshot.load(cache[key_of(chosen())], key_of(chosen()))
     assert snapshot
     assert snapshot.runs == read
     assert 0 <= time.time() - snapshot.read_at < 10
-    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False) == read
+    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == read
     assert len(responses.calls) == 1
 
 
@@ -303,14 +359,23 @@ class BrokenCache(dict[str, Any]):
 def test_a_cache_that_cannot_be_read_is_a_miss(told: Told, error: Exception) -> None:
     serve_nodes(rows(1))
     cache = BrokenCache(error)
-    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=False)
+    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
     assert found.rows == rows(1)
     assert list(cache) == [key_of(chosen())]
 
 
-def test_another_fault_of_a_cache_is_not_hidden(told: Told) -> None:
-    with pytest.raises(PermissionError):
-        _source.read_cached(chosen(), GIVEN, told.reporter, BrokenCache(PermissionError()), refresh=False)
+@pytest.mark.parametrize(
+    "error", [ConnectionError("Error 111 connecting to redis:6379."), PermissionError(13, "No"), Exception("x")]
+)
+def test_a_cache_that_fails_in_any_other_way_costs_one_warning_that_names_it_and_no_host(told: Told, error: Exception) -> None:
+    serve_nodes(rows(1))
+    cache = BrokenCache(error)
+    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="community.general.redis", refresh=False)
+    assert found.rows == rows(1)
+    assert told.warnings == [
+        f"Cannot read the cache 'community.general.redis': {str(error).rstrip('.')}. The nodes are read from the service."
+    ]
+    assert list(cache) == []  # it would fail once more
 
 
 def test_a_failed_reading_is_not_stored(told: Told) -> None:
@@ -318,7 +383,7 @@ def test_a_failed_reading_is_not_stored(told: Told) -> None:
     cache = stored(REMEMBERED, chosen())
     before = dict(cache)
     with pytest.raises(ServerError):
-        _source.read_cached(chosen(), GIVEN, told.reporter, cache, refresh=True)
+        _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=True)
     assert cache == before
 
 
@@ -326,12 +391,14 @@ def test_a_failed_reading_is_not_stored(told: Told) -> None:
 def test_what_is_not_ready_is_a_miss_for_one_who_waits(told: Told, wait_timeout: int, requests_made: int) -> None:
     cache = stored([RunRows(RUN, [row(**PENDING)])], chosen())
     serve_nodes([row()])
-    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, told.reporter, cache, refresh=False)
+    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
     assert len(responses.calls) == requests_made
 
 
 def test_what_is_ready_is_a_hit_for_one_who_waits(told: Told) -> None:
-    _source.read_cached(chosen(wait_timeout=60), GIVEN, told.reporter, stored(REMEMBERED, chosen()), refresh=False)
+    _source.read_cached(
+        chosen(wait_timeout=60), GIVEN, told.reporter, stored(REMEMBERED, chosen()), name="jsonfile", refresh=False
+    )
     assert len(responses.calls) == 0
 
 

@@ -22,7 +22,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file i
 from ansible_collections.navercloud.nsml.tests.unit._runs.test_changes import TABLES, names
 
 URL = "https://nsml.apigw.ntruss.com/nsml/v1"
-SELECTION = Selection("bert", ("latest",))
+SELECTION = Selection(("bert",), ("latest",))
 
 
 def state_file(directory: Path, selection: Selection = SELECTION, url: str = URL) -> StateFile:
@@ -82,7 +82,7 @@ def test_it_is_replaced_at_once_or_not_at_all(tmp_path: Path, monkeypatch: pytes
 
 def test_a_file_of_other_runs_is_refused(tmp_path: Path) -> None:
     state_file(tmp_path).save(remembered())
-    for other in (Selection("bert", ("2",)), Selection("gpt", ("latest",)), Selection(None, ("latest",))):
+    for other in (Selection(("bert",), ("2",)), Selection(("gpt",), ("latest",)), Selection((), ("latest",))):
         with pytest.raises(StateError, match="it is of other runs"):
             state_file(tmp_path, other).load()
     with pytest.raises(StateError, match="it is of other runs"):

@@ -61,13 +61,14 @@ class Service:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def wait(self, timeout: int = 60, nodes: int | None = None) -> list[RunRows]:
+    def wait(self, timeout: int = 60, nodes: int | None = None, interval: float = 5.0, available: str = "") -> list[RunRows]:
         return _waiting.wait(
             self.read,
             self.status_of,
-            Patience(timeout, 5.0, nodes),
-            Selection("bert", self.chosen),
+            Patience(timeout, interval, nodes),
+            Selection(("bert",), self.chosen),
             tell=self.told.append,
+            available=lambda: available,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -125,14 +126,19 @@ def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_id
 
 def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> None:
     service = Service([[run(PENDING)], [run(RUNNING)]])
-    times, slept = iter([0.0, 0.0, 7.0, 7.0]), list[float]()
+    slept = list[float]()
+
+    def read() -> list[RunRows]:
+        service.now += 7.0
+        return service.read()
+
     _waiting.wait(
-        service.read,
+        read,
         service.status_of,
         Patience(6, 5.0, None),
-        Selection("bert", ("2",)),
+        Selection(("bert",), ("2",)),
         tell=print,
-        clock=lambda: next(times),
+        clock=lambda: service.now,
         sleep=slept.append,
     )
     assert slept == [0.0]
@@ -152,7 +158,7 @@ def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> N
     ],
 )
 def test_what_is_ready_leaves_nothing_to_wait_for(runs: list[RunRows], nodes: int | None, ready: bool) -> None:
-    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes), Selection("bert", ("active",))) is ready
+    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes), Selection(("bert",), ("active",))) is ready
 
 
 def test_time_over_names_who_is_missing_and_in_what_state() -> None:
@@ -178,8 +184,29 @@ def test_many_missing_nodes_are_named_only_in_part() -> None:
         Service([[run(*[PENDING] * 10)]]).wait(timeout=1)
 
 
-def test_nothing_chosen_until_the_end_is_an_error() -> None:
-    with pytest.raises(_errors.WaitError, match="no run fits yet"):
+@pytest.mark.parametrize("interval", [1.0, 5.0, 7.0, 100.0])
+def test_after_30_seconds_without_a_line_one_says_how_long_the_waiting_may_still_take(interval: float) -> None:
+    service = Service([[run(PENDING)]])
+    with pytest.raises(_errors.WaitError):
+        service.wait(timeout=100, interval=interval)
+    assert service.told[1:] == ["still waiting, 70 s left", "still waiting, 40 s left", "still waiting, 10 s left"]
+    assert service.now == 1100.0
+
+
+def test_a_line_on_what_changed_puts_off_the_one_that_says_that_the_waiting_goes_on() -> None:
+    service = Service([*[[run(PENDING)]] * 4, [run(PENDING, PENDING)]])
+    with pytest.raises(_errors.WaitError):
+        service.wait(timeout=60)  # the change is seen after 20 seconds
+    assert [line for line in service.told if line.startswith("still")] == ["still waiting, 10 s left"]
+
+
+def test_nothing_chosen_until_the_end_is_an_error_that_lists_the_available_runs() -> None:
+    service = Service([[]])
+    with pytest.raises(_errors.WaitError) as caught:
+        service.wait(timeout=1, available="Available runs: 2 of bert (FAILED).")
+    assert "('wait_timeout'): no run fits yet. Available runs: 2 of bert (FAILED). Check" in str(caught.value)
+    assert service.told == ["no run fits yet. Available runs: 2 of bert (FAILED)"]
+    with pytest.raises(_errors.WaitError, match=r"no run fits yet\. Check"):
         Service([[]]).wait(timeout=1)
 
 
@@ -274,6 +301,48 @@ def test_the_status_of_a_run_that_was_not_looked_up_is_asked_for() -> None:
     assert [asked.name for asked in service.asked] == ["2"]
 
 
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        ([run(PENDING, PENDING, status=None)], [1]),
+        ([run(status=None)], [1, 2, 3]),
+        ([run(PENDING, PENDING, status=None), run(PENDING, status=None)], [1, 2]),
+        ([run(PENDING, status=None), run(PENDING, PENDING, status=None)], [1]),
+        ([run(PENDING, PENDING, status=None), run(PENDING, FAILED, status=None)], [1, 2, 3]),
+        ([run(PENDING), run(PENDING, status=None)], []),
+        ([run(PENDING), run(status=None)], [2, 3]),
+    ],
+    ids=["pending", "no nodes", "one is gone", "one has come", "one has exited", "known once", "known once, all are gone"],
+)
+def test_the_status_of_a_named_run_is_asked_for_once_and_where_its_nodes_give_reason_to(
+    steps: list[RunRows], asked: list[int]
+) -> None:
+    readings = [*steps, *[steps[-1]] * (3 - len(steps))]
+    service = Service([*([step] for step in readings), [run(RUNNING)]], status=IN_PROGRESS, chosen=("2",))
+    asked_at: list[int] = []
+
+    def status_of(_run: Run) -> str | None:
+        asked_at.append(service.readings)
+        return service.status
+
+    _waiting.wait(
+        service.read,
+        status_of,
+        Patience(60, 5.0, None),
+        Selection(("bert",), ("2",)),
+        tell=str,
+        clock=lambda: service.now,
+        sleep=service.sleep,
+    )
+    assert asked_at == asked
+
+
+def test_a_status_that_could_not_be_asked_is_asked_for_again() -> None:
+    service = Service([[run(PENDING, status=None)], [run(PENDING, status=None)], [run(RUNNING)]], status=None, chosen=("2",))
+    service.wait()
+    assert len(service.asked) == 2
+
+
 def test_a_fault_that_may_pass_does_not_end_the_waiting() -> None:
     service = Service([SERVER_FAULT, SERVER_FAULT, [run(RUNNING)]])
     assert service.wait() == [run(RUNNING)]
@@ -314,7 +383,7 @@ def test_words_of_the_service_are_shown_without_control_characters() -> None:
     service = Service([[run("NODE\x1b[31m_STATE"), hostile], [run(RUNNING)]], status=IN_PROGRESS)
     with pytest.raises(_errors.WaitError, match="no longer listed") as caught:
         service.wait()
-    assert len(service.told) == 2
+    assert len(service.told) == 3
     assert "\x1b" not in "".join([*service.told, str(caught.value)])
 
 
