@@ -48,6 +48,9 @@ _KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "
 
 KEYS = ("access_key", "secret_key", "api_key")
 
+# Empty, they would silently be other projects or another account than the ones that were meant.
+_NEVER_EMPTY = (*KEYS, "profile", "project", "run")
+
 # An expression is evaluated for each host; Ansible finds the plugin by its name before it can evaluate anything.
 NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
 

@@ -205,7 +205,8 @@ def test_each_of_several_projects_must_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_service", "of_user"), [("\u00e9t\u00e9", "e\u0301te\u0301"), ("e\u0301te\u0301", "\u00e9t\u00e9"), ("\u1112\u1161\u11ab", "\ud55c")]
+    ("of_service", "of_user"),
+    [("\u00e9t\u00e9", "e\u0301te\u0301"), ("e\u0301te\u0301", "\u00e9t\u00e9"), ("\u1112\u1161\u11ab", "\ud55c")],
 )
 def test_a_project_is_found_by_its_name_whether_its_letters_are_composed_or_not(of_service: str, of_user: str) -> None:
     lists = Lists([project_row("p1", of_service), project_row("p2", "cafe")], [run_row("p1", of_service, "2", RUNNING)])
