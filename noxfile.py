@@ -186,6 +186,7 @@ def lint(session: nox.Session) -> None:
     session.run("shellcheck", ".ci/run", "tests/mypy")
     session.run("yamllint", "--strict", ".")
     session.run("typos")
+    session.run("python", "-m", "tests.words")
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
     session.run("reuse", "lint", "--lines")

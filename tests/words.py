@@ -41,7 +41,7 @@ PROSE = {
 }
 NAMES = {
     r"vain": "say what did not happen",
-    r"(?-i:Known|Given)": "ExistingNames, CredentialOptions",
+    r"(?-i:\A(?:Known|Given)\Z)": "ExistingNames, CredentialOptions",
     r"tells?|told": "notify, verbose, warning, printed",
     r"says?|said": "report, print, log",
     r"looks?": "update, check",

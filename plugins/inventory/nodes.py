@@ -270,7 +270,7 @@ from ansible.plugins.loader import cache_loader
 from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
@@ -400,12 +400,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except ExpressionError as error:
             raise ConfigurationError(_options.of_template(name, str(error))) from None
 
-    def _given_keys(self) -> Given:
+    def _given_keys(self) -> CredentialOptions:
         values = {name: self._value(name) for name in (*_options.KEYS, "profile")}
         if self._config.get("profile"):
             # It is a choice; a key that happens to be in the environment does not overrule it.
             values |= {name: self._config.get(name) for name in ("access_key", "secret_key")}
-        return Given(**values, origins=self._key_origins())
+        return CredentialOptions(**values, origins=self._key_origins())
 
     def _key_origins(self) -> dict[str, str]:
         return {
@@ -418,9 +418,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""
         reporter = _source.Reporter(
-            tell=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # standard output stays what it is
-            detail=lambda text: self.display.v(f"{NAME}: {text}"),
-            warn=self.display.warning,
+            notify=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # standard output stays what it is
+            verbose=lambda text: self.display.v(f"{NAME}: {text}"),
+            warning=self.display.warning,
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
         )
         given = self._given_keys()

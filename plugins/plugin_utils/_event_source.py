@@ -26,10 +26,10 @@ from ansible import constants
 from ansible.errors import AnsibleError
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError, RequestError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, Known, Watch, compare, without
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, KnownRuns, Watch, compare, without
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.follower import Follower
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Reporter, connect
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
@@ -90,7 +90,7 @@ class Arguments:
     """
 
     options: _options.Options
-    given: Given
+    given: CredentialOptions
     interval: float
     state_file: str | None
     initial: bool
@@ -144,10 +144,10 @@ def _value(name: str, value: Any, given: Mapping[str, Any], definition: Mapping[
     return next(filter(None, variables), definition.get("default"))
 
 
-def _credentials_of(given: Mapping[str, Any], values: Mapping[str, Any]) -> Given:
+def _credentials_of(given: Mapping[str, Any], values: Mapping[str, Any]) -> CredentialOptions:
     """Return the credentials; a profile among the arguments is a choice, which no key in the environment overrules."""
     of_pair = given if given.get("profile") else values
-    return Given(of_pair.get("access_key"), of_pair.get("secret_key"), values["api_key"], values["profile"])
+    return CredentialOptions(of_pair.get("access_key"), of_pair.get("secret_key"), values["api_key"], values["profile"])
 
 
 def options_of(plugin: Path) -> dict[str, dict[str, Any]]:
@@ -165,12 +165,12 @@ class _Source:
     def __init__(self, arguments: Arguments) -> None:
         options = arguments.options
         self._interval = arguments.interval
-        self._watch = Watch(options.patience.nodes, arguments.initial)
+        self._watch = Watch(options.wait_options.nodes, arguments.initial)
         self._state = StateFile(arguments.state_file, options.api_url, options.selection) if arguments.state_file else None
         if self._state:
             self._state.check()
         self._known = self._saved = self._remembered()
-        reporter = Reporter(tell=_logger.info, detail=_logger.info, warn=_logger.warning, trace=_logger.debug)
+        reporter = Reporter(notify=_logger.info, verbose=_logger.info, warning=_logger.warning, trace=_logger.debug)
         self._transport, client = connect(options, arguments.given, reporter)
         self._follower = Follower(client, options.selection, options.deadline)
         self._faults = Faults()
@@ -194,11 +194,11 @@ class _Source:
                 await self._put(queue, known, changes)
             await asyncio.sleep(max(0.0, began + pause - loop.time()))
 
-    def _read(self) -> tuple[Known, list[Change]]:
+    def _read(self) -> tuple[KnownRuns, list[Change]]:
         reading = self._follower.read(self._known or {})
         return compare(self._known, reading, self._watch, host_names)
 
-    async def _put(self, queue: Queue, known: Known, changes: list[Change]) -> None:
+    async def _put(self, queue: Queue, known: KnownRuns, changes: list[Change]) -> None:
         """Put the events, and remember those that were put, also when this is cancelled among them."""
         done = 0
         try:
@@ -208,14 +208,14 @@ class _Source:
         finally:
             self._remember(without(known, self._known or {}, changes[done:]) if done < len(changes) else known)
 
-    def _remembered(self) -> Known | None:
+    def _remembered(self) -> KnownRuns | None:
         try:
             return self._state.load() if self._state else None
         except StateError as error:
             _logger.warning("Cannot use 'state_file' %s: %s. It is begun anew.", self._state and self._state.path, error)
             return None
 
-    def _remember(self, known: Known) -> None:
+    def _remember(self, known: KnownRuns) -> None:
         self._known = known
         if self._state and known != self._saved:
             try:

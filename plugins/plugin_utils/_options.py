@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options as the rest of the house takes them: checked, and in one frozen value.
+"""The options as the rest of the architecture takes them: checked, and in one frozen value.
 
 Ansible has read them already from the file and the environment, and has seen to their types where it can.
 """
@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 # As Ansible takes them; None is a value that was left out.
@@ -150,11 +150,11 @@ def check(values: Mapping[str, Any]) -> Options:
         retries=_whole("retries", values["retries"], 0),
         deadline=seconds("deadline", values["deadline"]),
         verify=_verify(values["validate_certs"], values["ca_path"]),
-        states=_states(_texts("states", values["states"])),
+        states=_states(_strings("states", values["states"])),
         expressions=_expressions(values),
         hostvars_prefix=values["hostvars_prefix"],
-        group_by=_texts("group_by", values["group_by"]),
-        patience=Patience(
+        group_by=_strings("group_by", values["group_by"]),
+        wait_options=WaitOptions(
             timeout=_whole("wait_timeout", values["wait_timeout"], 0),
             interval=seconds("wait_interval", values["wait_interval"]),
             nodes=None if values["wait_nodes"] is None else _whole("wait_nodes", values["wait_nodes"], 1),
@@ -271,8 +271,8 @@ def seconds(name: str, value: float) -> float:
 
 def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
     options = ExpressionOptions(
-        filters=_texts("filters", values["filters"]),
-        hostnames=_texts("hostnames", values["hostnames"]),
+        filters=_strings("filters", values["filters"]),
+        hostnames=_strings("hostnames", values["hostnames"]),
         compose={str(name): expression for name, expression in (values["compose"] or {}).items()},
         groups={str(name): expression for name, expression in (values["groups"] or {}).items()},
         keyed_groups=tuple(_keyed_group(entry, values["leading_separator"]) for entry in values["keyed_groups"] or ()),
@@ -344,7 +344,7 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
     return ca_path
 
 
-def _texts(name: str, values: list[Any]) -> tuple[str, ...]:
+def _strings(name: str, values: list[Any]) -> tuple[str, ...]:
     for number, value in enumerate(values, 1):
         if not isinstance(value, str):  # nor is it shown: it may be vaulted
             raise ConfigurationError(f"{name} holds an item that is no text, number {number}. It must be a list of texts.")

@@ -19,7 +19,7 @@ from ansible_collections.navercloud.nsml.extensions.eda.plugins.event_source imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _event_source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import changes
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
 from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES, commands
@@ -65,7 +65,7 @@ def test_the_events_of_the_page_are_those_that_are_put() -> None:
         return Reading([RunRows(Run("abc123ygz0iujnxyz", "2", "bert", status), listed)])
 
     def events(*readings: Reading) -> list[dict[str, Any]]:
-        known: Known | None = None
+        known: KnownRuns | None = None
         for reading in readings:
             known, found = compare(known, reading, Watch(), host_names)
         return [event_of(change) for change in found]

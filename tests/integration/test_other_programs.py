@@ -48,7 +48,7 @@ PLAY = """\
 """
 
 
-def texts_that_execute(marker: Path) -> list[str]:
+def strings_that_execute(marker: Path) -> list[str]:
     """Return strings that create a file where they are evaluated as an expression or a template."""
     call = f"lookup('pipe', 'touch {marker}')"
     return [
@@ -81,8 +81,8 @@ def test_a_query_for_addresses_gets_strings(tmp_path: Path) -> None:
 
 
 def test_every_harmful_string_is_marked_and_no_other(tmp_path: Path) -> None:
-    texts = texts_that_execute(tmp_path / "MARKER")
-    nodes = [Node(rank=rank, port=15001 + rank, command=text, extra={"labels": [text]}) for rank, text in enumerate(texts)]
+    strings = strings_that_execute(tmp_path / "MARKER")
+    nodes = [Node(rank=rank, port=15001 + rank, command=text, extra={"labels": [text]}) for rank, text in enumerate(strings)]
     with Simulator(bert(nodes)) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
         workplace.write("test.nsml.yml", FILE)
@@ -91,12 +91,12 @@ def test_every_harmful_string_is_marked_and_no_other(tmp_path: Path) -> None:
             form: workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", form).stdout
             for form in ("--yaml", "--toml")
         }
-    for rank, text in enumerate(texts):
+    for rank, text in enumerate(strings):
         variables = listed["_meta"]["hostvars"][f"bert-2-{rank}"]
         assert (variables["nsml_command"], variables["nsml_labels"]) == ({MARK: text}, [{MARK: text}])
         assert marked(variables) == ["nsml_command", "nsml_labels"]
     assert yaml.safe_load(shown["--yaml"])["all"]["children"]["nsml"]
-    assert shown["--toml"].count("touch") == 2 * len(texts)
+    assert shown["--toml"].count("touch") == 2 * len(strings)
     assert not (tmp_path / "MARKER").exists()
 
 
@@ -106,19 +106,19 @@ def marked(variables: dict[str, Any]) -> list[str]:
 
 
 def test_a_play_that_evaluates_a_value_once_more_executes_nothing(tmp_path: Path) -> None:
-    texts = texts_that_execute(tmp_path / "MARKER")
-    nodes = [Node(rank=rank, port=15001 + rank, command=text) for rank, text in enumerate(texts)]
+    strings = strings_that_execute(tmp_path / "MARKER")
+    nodes = [Node(rank=rank, port=15001 + rank, command=text) for rank, text in enumerate(strings)]
     with Simulator(bert(nodes)) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
         workplace.write("test.nsml.yml", FILE)
         workplace.write("play.yml", PLAY)
         done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "-c", "local", "play.yml")
     assert done.stdout.count("TASK [") == 5
-    assert done.stdout.count("failed=0") == len(texts)
+    assert done.stdout.count("failed=0") == len(strings)
     assert not (tmp_path / "MARKER").exists()
 
 
-def test_dump_of_ansibles_configuration_prints_keys_of_the_environment_as_the_guide_says(tmp_path: Path) -> None:
+def test_dump_of_ansibles_configuration_prints_keys_of_the_environment_as_the_guide_warns(tmp_path: Path) -> None:
     command = "ansible-config dump -t inventory navercloud.nsml.nodes"
     assert f"``{command}`` prints them" in (PAGES / "guide.rst").read_text()
     workplace = Workplace(tmp_path, {"NCLOUD_NSML_API_KEY": "apiKeyOfTheEnvironment"})

@@ -19,7 +19,7 @@ from ansible.module_utils.parsing.convert_bool import BOOLEANS
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.tests.unit.options import DEFAULTS, KNOWN, check
 
 
@@ -98,7 +98,7 @@ def test_what_needs_no_change_is_handed_on_as_it_is() -> None:
 
 @pytest.mark.parametrize("wait_nodes", [None, 1, 8])
 def test_the_options_of_waiting_are_one_value(wait_nodes: int | None) -> None:
-    assert check(wait_timeout=600, wait_interval=2.5, wait_nodes=wait_nodes).patience == Patience(600, 2.5, wait_nodes)
+    assert check(wait_timeout=600, wait_interval=2.5, wait_nodes=wait_nodes).wait_options == WaitOptions(600, 2.5, wait_nodes)
 
 
 def test_states_mean_the_same_with_and_without_the_services_prefix() -> None:
@@ -214,7 +214,7 @@ def test_a_key_that_is_no_text_is_refused_unseen(name: str, value: object) -> No
 )
 def test_the_most_is_taken(name: str, value: Any) -> None:
     made = check(**{name: value})
-    assert {"wait_interval": made.patience.interval}.get(name, getattr(made, name, None)) == value
+    assert {"wait_interval": made.wait_options.interval}.get(name, getattr(made, name, None)) == value
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Hostile:
     def __init__(self, directory: Path) -> None:
         self.marker = directory / "MARKER"
         touch = f"lookup('pipe','touch {self.marker}')"
-        self.texts = [
+        self.strings = [
             "{{ " + touch + " }}",
             "{% if " + touch + " %}{% endif %}",
             f"{HEADER}\n[[ {touch} ]]",
@@ -113,7 +113,7 @@ class Hostile:
         self.runs = [
             dict.fromkeys(("runType", "projectName", "runName", "status", "creator", "createTime"), text)
             | {"projectId": f"{PROJECT_ID}{index}"}
-            for index, text in enumerate(self.texts)
+            for index, text in enumerate(self.strings)
         ]
         self.projects = [
             {"projectId": run["projectId"], "projectName": run["projectName"], "status": run["status"]} for run in self.runs
@@ -125,8 +125,8 @@ class Hostile:
             return {"projects": self.projects, "totalCount": len(self.projects)}
         if path == "/projects/runs":
             return {"runList": self.runs}
-        (text,) = [text for text in self.texts if path.endswith(f"/runs/{text}/nodes")] or self.texts[:1]
-        nodes = self.nodes(text) if "/runs/2/" not in path else [node for text in self.texts for node in self.nodes(text)]
+        (text,) = [text for text in self.strings if path.endswith(f"/runs/{text}/nodes")] or self.strings[:1]
+        nodes = self.nodes(text) if "/runs/2/" not in path else [node for text in self.strings for node in self.nodes(text)]
         return {"nodes": nodes, "totalCount": len(nodes)}
 
     def nodes(self, text: str) -> list[dict[str, Any]]:
@@ -192,7 +192,7 @@ def run(hostile: Hostile, directory: Path, *command: str) -> str:
 
 def test_the_attack_is_real(hostile: Hostile, tmp_path: Path) -> None:
     """Strings of the same kinds that the user wrote are executed: the suite would see it."""
-    variables = {"x": hostile.texts[0], "y": hostile.texts[4]}
+    variables = {"x": hostile.strings[0], "y": hostile.strings[4]}
     (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"hosts": {"h": variables}}}))
     command = ["ansible", "-i", "hosts.yml", "all", "-c", "local", "-m", "debug", "-a", "msg='{{ x }} {{ y }}'"]
 
@@ -209,7 +209,7 @@ def test_nothing_is_executed_while_the_inventory_is_made_and_no_text_is_trusted(
     for which in (f"project: {PROJECT_ID}0\nrun: 2\n", "run: all\n", "run: latest\n"):
         loaded = load(tmp_path, source(hostile, which, EXPRESSIONS + hostnames))
 
-        assert len(loaded.names) == 2 * len(hostile.texts), loaded.printed
+        assert len(loaded.names) == 2 * len(hostile.strings), loaded.printed
         assert not hostile.marker.exists()
         assert WORKED_OUT not in loaded.printed
         check_names(loaded)
@@ -261,7 +261,7 @@ def test_nothing_is_executed_in_a_play(hostile: Hostile, tmp_path: Path, which: 
 
     printed = run(hostile, tmp_path, "ansible-playbook", "-i", "test.nsml.yml", "-c", "local", "play.yml")
 
-    assert printed.count("failed=0") == 2 * len(hostile.texts)
+    assert printed.count("failed=0") == 2 * len(hostile.strings)
     assert "touch" in printed
 
 

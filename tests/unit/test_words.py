@@ -19,7 +19,7 @@ from ansible_collections.navercloud.nsml.tests.words import check
         ('"""Each option.\n\nIs a truth."""', 3, "truth"),
         ("x = 1\n# A room of its own.", 2, "room"),
         ("def test_it_waits_in_vain(): ...", 1, "vain"),
-        ("class KnownNames: ...", 1, "Known"),
+        ("class Known: ...", 1, "Known"),
         ("def read(texts): ...", 1, "texts"),
         ("for harmless in 'abc': ...", 1, "harmless"),
         ("self.draft = 1", 1, "draft"),

@@ -89,7 +89,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Given:
+class CredentialOptions:
     """What the options and the environment give; each may be missing.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
@@ -103,25 +103,25 @@ class Given:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
+def resolve(given: CredentialOptions, *, warning: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
     """Return all three credentials.
 
-    :param warn: told about a file that others can read
+    :param warning: told about a file that others can read
     :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
     """
-    access_key, secret_key, is_stored = _pair(given, _home_path(configure), warn)
+    access_key, secret_key, is_stored = _pair(given, _home_path(configure), warning)
     keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
         _check(name, value, configure)
     return Credentials(str(access_key), str(secret_key), str(given.api_key), _origin(given, configure if is_stored else None))
 
 
-def resolve_access_key(given: Given, *, warn: Callable[[str], object], configure: str = CONFIGURE) -> str:
+def resolve_access_key(given: CredentialOptions, *, warning: Callable[[str], object], configure: str = CONFIGURE) -> str:
     """Return the access key alone, as :func:`resolve` finds it.
 
     :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
     """
-    access_key, _secret_key, _is_stored = _pair(given, _home_path(configure), warn)
+    access_key, _secret_key, _is_stored = _pair(given, _home_path(configure), warning)
     _check("access_key", access_key, configure)
     return str(access_key)
 
@@ -130,20 +130,20 @@ def _home_path(path: str) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
 
 
-def _pair(given: Given, path: Path, warn: Callable[[str], object]) -> tuple[str | None, str | None, bool]:
+def _pair(given: CredentialOptions, path: Path, warning: Callable[[str], object]) -> tuple[str | None, str | None, bool]:
     """Return the pair, completed from the file, and whether it is the file's.
 
     A half that was given is never joined with the other half of another pair.
     """
     if given.access_key and given.secret_key:
         return given.access_key, given.secret_key, False
-    stored = _read_profile(path, given.profile, warn)
+    stored = _read_profile(path, given.profile, warning)
     if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
         return given.access_key, given.secret_key, False
     return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key"), True
 
 
-def _origin(given: Given, configure: str | None) -> str:
+def _origin(given: CredentialOptions, configure: str | None) -> str:
     """Return where each key comes from, in words.
 
     :param configure: the file that the pair comes from, None where it was given
@@ -156,7 +156,7 @@ def _origin(given: Given, configure: str | None) -> str:
     return "; ".join(f"{name} from {place}" for name, place in places.items())
 
 
-def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]) -> dict[str, str]:
+def _read_profile(path: Path, profile: str | None, warning: Callable[[str], object]) -> dict[str, str]:
     """Return the keys of one profile of the file, none when the file does not exist."""
     try:
         about = path.stat()
@@ -174,7 +174,7 @@ def _read_profile(path: Path, profile: str | None, warn: Callable[[str], object]
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
     if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        warn(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
+        warning(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
     sections = _parse(text, path)
     name = profile or "DEFAULT"
     if not sections.has_section(name):

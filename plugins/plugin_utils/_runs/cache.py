@@ -4,8 +4,8 @@
 
 """What the cache holds: the runs and the API's own rows as plain JSON, and when they were read.
 
-They are kept as one JSON text. Ansible's cache plugins bring a text back as it was on every version, while in nested values some
-keys are taken for marks of Ansible's own.
+They are kept as one JSON string. Ansible's cache plugins bring a string back as it was on every version, while in nested values
+some keys are taken for marks of Ansible's own.
 """
 
 from __future__ import annotations

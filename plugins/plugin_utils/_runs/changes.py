@@ -4,8 +4,8 @@
 
 """What happened to runs and their nodes between two readings. Pure: readings in, changes out.
 
-What is known of the readings so far is :data:`Known`. :func:`compare` returns the changes, and what to remember once these are
-reported. :func:`without` returns what to remember where some of them could not be.
+What is known of the readings so far is :data:`KnownRuns`. :func:`compare` returns the changes, and what to remember once these
+are reported. :func:`without` returns what to remember where some of them could not be.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class KnownRun:
     has_ended: bool = False
 
 
-Known = Mapping[RunKey, KnownRun]
+KnownRuns = Mapping[RunKey, KnownRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def key_of(run: Run) -> RunKey:
 
 
 def compare(
-    known: Known | None, reading: Reading, watch: Watch, host_names: Callable[[Sequence[Node]], Mapping[NodeKey, str]]
+    known: KnownRuns | None, reading: Reading, watch: Watch, host_names: Callable[[Sequence[Node]], Mapping[NodeKey, str]]
 ) -> tuple[dict[RunKey, KnownRun], list[Change]]:
     """Return what is known now, and the changes in the order of the inventory, those of a run after those of its nodes.
 
@@ -185,7 +185,7 @@ def compare(
     return now, changes
 
 
-def without(known: Known, before: Known, changes: Iterable[Change]) -> dict[RunKey, KnownRun]:
+def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> dict[RunKey, KnownRun]:
     """Return what is known where some changes were not reported, so that the next comparison finds them again.
 
     :param known: what is known once all were reported
@@ -205,7 +205,7 @@ def without(known: Known, before: Known, changes: Iterable[Change]) -> dict[RunK
     return runs
 
 
-def _in_order(known: Known | None, reading: Reading) -> list[Run]:
+def _in_order(known: KnownRuns | None, reading: Reading) -> list[Run]:
     """Return the runs of this reading, and those that are lost; one that has ended and is not chosen is forgotten."""
     runs = {key_of(found.run): found.run for found in reading.runs}
     lost = {key: replace(known[key].run, status=None) for key in reading.lost if known and key in known}

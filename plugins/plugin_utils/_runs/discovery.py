@@ -72,12 +72,12 @@ class Discovery:
             return self._runs
         if projects is None and not selection.needs_projects and not selection.needs_runs:
             return _in_order(Run(project, name) for project in selection.projects for name in selection.names)
-        projects, runs = _look_up(
+        projects, runs = _lists(
             read, known=projects, projects=projects is None and selection.needs_projects, runs=selection.needs_runs
         )
         if projects is None and not {run.project_id for run in runs or ()}.issuperset(selection.projects):
             # One has no run yet, or does not exist, or what looks like an ID is a name.
-            projects, _none = _look_up(read, projects=True, runs=False)
+            projects, _none = _lists(read, projects=True, runs=False)
         return self._choose(projects, runs, report)
 
     def explain(self, read: Read, report: Report) -> list[Run]:
@@ -87,7 +87,7 @@ class Discovery:
         :raises RequestError: a list could not be read
         """
         self._projects = self._runs = None
-        return self._choose(*_look_up(read, projects=True, runs=True), report)
+        return self._choose(*_lists(read, projects=True, runs=True), report)
 
     def _choose(self, projects: list[Project] | None, runs: list[Run] | None, report: Report) -> list[Run]:
         chosen = choose(self._selection, projects, runs, report)
@@ -141,7 +141,7 @@ def _check_names(selection: Selection, projects: Mapping[str, str | None], runs:
             report.warning(f"Run {readable(name)} was not found in these projects: {shortened(lacking)}.")
 
 
-def _look_up(
+def _lists(
     read: Read, *, projects: bool, runs: bool, known: list[Project] | None = None
 ) -> tuple[list[Project] | None, list[Run] | None]:
     lists = iter(read([endpoint for endpoint, wanted in ((PROJECTS, projects), (RUNS, runs)) if wanted]))
@@ -210,6 +210,6 @@ def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:
     """Name what there is, each by its name and what else to say of it, the nearest name first."""
     if not known:
         return f"{title}: none."
-    named = [(readable(name), said) for name, said in known]
+    named = [(readable(name), detail) for name, detail in known]
     nearest = sorted(named, key=lambda pair: -difflib.SequenceMatcher(None, wanted, pair[0]).ratio())
-    return f"{title}: {shortened(f'{name} {said}' for name, said in nearest)}."
+    return f"{title}: {shortened(f'{name} {detail}' for name, detail in nearest)}."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, KnownRun, Reading, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading, key_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
@@ -36,7 +36,7 @@ class Follower:
         self._reader = Reader(client, selection, Report())
         self._seconds = seconds
 
-    def read(self, known: Known) -> Reading:
+    def read(self, known: KnownRuns) -> Reading:
         """Return one complete reading.
 
         :param known: what is known of the readings so far; nothing before the first

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 
 # Runs may go, and others come, while they are read.
-_MOST_LOOK_UPS = 5
+_MOST_READINGS = 5
 
 
 class Reader:
@@ -59,7 +59,7 @@ class Reader:
             return self._api.read(endpoints, deadline)
 
         runs: Sequence[Run] = self._discovery.find(read_lists, self._report)
-        for _attempt in range(_MOST_LOOK_UPS):
+        for _attempt in range(_MOST_READINGS):
             try:
                 return _read_nodes(runs, read_lists)
             except NotFoundError as error:

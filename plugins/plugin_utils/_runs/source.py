@@ -23,10 +23,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import rea
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,26 @@ class ReadOptions:
     retries: int
     deadline: float
     verify: bool | str
-    patience: Patience
+    wait_options: WaitOptions
 
 
 @dataclass(frozen=True)
 class Reporter:
-    """Who is told what happens.
+    """What prints what happens.
 
-    :param tell: says something to a person at once
-    :param detail: says something to a person who asked for details
-    :param warn: warns of something that should be mended
+    :param notify: prints a line at once
+    :param verbose: prints a line for those who asked for details
+    :param warning: prints a warning
     :param trace: takes a line for each exchange with the service
     """
 
-    tell: Callable[[str], object]
-    detail: Callable[[str], object]
-    warn: Callable[[str], object]
+    notify: Callable[[str], object]
+    verbose: Callable[[str], object]
+    warning: Callable[[str], object]
     trace: Callable[[str], object]
 
 
-def read(options: ReadOptions, given: Given, reporter: Reporter) -> list[RunRows]:
+def read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> list[RunRows]:
     """Return the chosen runs with the rows of their nodes, read now, and waited for where the user wants that.
 
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
@@ -69,7 +69,13 @@ def read(options: ReadOptions, given: Given, reporter: Reporter) -> list[RunRows
 
 
 def read_cached(
-    options: ReadOptions, given: Given, reporter: Reporter, cache: MutableMapping[str, Any], *, name: str, refresh: bool
+    options: ReadOptions,
+    given: CredentialOptions,
+    reporter: Reporter,
+    cache: MutableMapping[str, Any],
+    *,
+    name: str,
+    refresh: bool,
 ) -> list[RunRows]:
     """Return what the cache holds for these options, or else :func:`read` it and store it there.
 
@@ -78,16 +84,18 @@ def read_cached(
     :param refresh: read and store, whatever the cache holds
     :raises NsmlError: as :func:`read` does; nothing is stored then
     """
-    access_key = _credentials.resolve_access_key(given, warn=reporter.warn)
+    access_key = _credentials.resolve_access_key(given, warning=reporter.warning)
     key = _snapshot.key(options.api_url, access_key, options.selection)
     try:
         stored = None if refresh else _stored(cache, key)
     except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
-        reporter.warn(f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes are read from the service.")
+        reporter.warning(
+            f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes are read from the service."
+        )
         return read(options, given, reporter)
     if (snapshot := _snapshot.load(stored, key)) and _is_enough(snapshot, options):
         age = max(0.0, time.time() - snapshot.read_at)
-        reporter.detail(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
+        reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
         _report(snapshot, options, reporter)
         return snapshot.runs
     snapshot = _read(options, given, reporter)
@@ -102,7 +110,7 @@ def _stored(cache: MutableMapping[str, Any], key: str) -> object:
         return None
 
 
-def _read(options: ReadOptions, given: Given, reporter: Reporter) -> Snapshot:
+def _read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> Snapshot:
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
@@ -124,16 +132,16 @@ def _read(options: ReadOptions, given: Given, reporter: Reporter) -> Snapshot:
     def status_of(run: Run) -> str | None:
         return api.status(run.project_id, run.name, deadline)
 
-    reader = Reader(api, options.selection, Report(no_run=remember, warning=reporter.warn))
+    reader = Reader(api, options.selection, Report(no_run=remember, warning=reporter.warning))
     began = time.monotonic()
     try:
-        if options.patience.timeout:
+        if options.wait_options.timeout:
             runs = _waiting.wait(
                 read_once,
                 status_of,
-                options.patience,
+                options.wait_options,
                 options.selection,
-                tell=reporter.tell,
+                notify=reporter.notify,
                 available=lambda: available,
             )
         else:
@@ -143,12 +151,12 @@ def _read(options: ReadOptions, given: Given, reporter: Reporter) -> Snapshot:
         transport.close()
     seconds = time.monotonic() - began
     snapshot = Snapshot(runs, time.time(), available)
-    reporter.detail(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+    reporter.verbose(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
     _report(snapshot, options, reporter)
     return snapshot
 
 
-def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Transport, Client]:
+def connect(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> tuple[Transport, Client]:
     """Return what sends requests, which the caller closes, and what reads lists with it.
 
     :raises ConfigurationError: a credential is missing, or an option cannot be used
@@ -157,8 +165,8 @@ def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Tra
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
-    credentials = _credentials.resolve(given, warn=reporter.warn)
-    reporter.detail(f"keys: {credentials.origin}")
+    credentials = _credentials.resolve(given, warning=reporter.warning)
+    reporter.verbose(f"keys: {credentials.origin}")
     transport = Transport(
         options.api_url,
         credentials,
@@ -167,15 +175,15 @@ def connect(options: ReadOptions, given: Given, reporter: Reporter) -> tuple[Tra
         connections=options.concurrency,
         verify=options.verify,
         trace=reporter.trace,
-        notify=reporter.tell,
+        notify=reporter.notify,
     )
     if options.verify is False:
-        reporter.warn("validate_certs is off: nobody checks that it is the service that gets the API key.")
+        reporter.warning("validate_certs is off: nobody checks that it is the service that gets the API key.")
     client = Client(
         transport,
         page_size=options.page_size,
         concurrency=options.concurrency,
-        verbose=reporter.detail,
+        verbose=reporter.verbose,
         trace=reporter.trace,
     )
     return transport, client
@@ -190,22 +198,22 @@ def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run]
 
 def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
     """Return whether a snapshot has what the user would otherwise wait for."""
-    return not options.patience.timeout or _waiting.are_ready(snapshot.runs, options.patience, options.selection)
+    return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
 
 
 def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
     """Report what has no effect: no run, runs without nodes, and an option that means nothing without another."""
     selection = options.selection
-    if options.patience.nodes and not options.patience.timeout:
-        reporter.warn("'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds.")
+    if options.wait_options.nodes and not options.wait_options.timeout:
+        reporter.warning("'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds.")
     if not snapshot.runs:
-        reporter.tell(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {snapshot.available}".rstrip())
+        reporter.notify(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {snapshot.available}".rstrip())
     idle = [found.run for found in snapshot.runs if _waiting.is_idle(found, selection)]
     if idle:
-        reporter.detail(f"runs of unknown status without nodes: {_named(idle)}")
+        reporter.verbose(f"runs of unknown status without nodes: {_named(idle)}")
     empty = [found.run for found in snapshot.runs if not found.rows and _is_expected(found.run, selection)]
     if empty:
-        reporter.warn(f"Runs without nodes, and so without hosts: {_named(empty)}.")
+        reporter.warning(f"Runs without nodes, and so without hosts: {_named(empty)}.")
 
 
 def _is_expected(run: Run, selection: Selection) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, KnownNode, KnownRun, RunKey, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownNode, KnownRun, KnownRuns, RunKey, key_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
@@ -52,15 +52,15 @@ class StateFile:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(None, "it is a directory")
-            file, draft = self._draft()
+            file, temporary = self._temporary()
             os.close(file)
-            Path(draft).unlink()
+            Path(temporary).unlink()
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot write 'state_file' {self.path}: {error.strerror}. Name a file in a directory that you can write to."
             ) from None
 
-    def load(self) -> Known | None:
+    def load(self) -> KnownRuns | None:
         """Return what :meth:`save` wrote; None where there is no file.
 
         :raises StateError: it is damaged, of another version or of another selection, or cannot be read
@@ -82,25 +82,25 @@ class StateFile:
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
             raise StateError("it is damaged") from None
 
-    def save(self, known: Known) -> None:
+    def save(self, known: KnownRuns) -> None:
         """Replace the file at once, readable for its owner alone.
 
         :raises OSError: it cannot be written
         """
         runs = [_dumped(run) for run in known.values()]
         content = json.dumps({"version": _VERSION, "selection": self._selection, "runs": runs})
-        file, draft = self._draft()
+        file, temporary = self._temporary()
         try:
             with os.fdopen(file, "w", encoding="utf-8") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(file)
-            Path(draft).replace(self.path)
+            Path(temporary).replace(self.path)
         except BaseException:
-            Path(draft).unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
             raise
 
-    def _draft(self) -> tuple[int, str]:
+    def _temporary(self) -> tuple[int, str]:
         return tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # with mode 0600
 
 

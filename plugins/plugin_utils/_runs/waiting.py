@@ -39,7 +39,7 @@ Place = tuple[str, str, "int | str"]
 
 
 @dataclass(frozen=True)
-class Patience:
+class WaitOptions:
     """How long to wait, and for what.
 
     :param timeout: seconds of waiting, 0 for none
@@ -55,10 +55,10 @@ class Patience:
 def wait(
     read: Callable[[], list[RunRows]],
     status_of: Callable[[Run], str | None],
-    patience: Patience,
+    wait_options: WaitOptions,
     selection: Selection,
     *,
-    tell: Callable[[str], object],
+    notify: Callable[[str], object],
     available: Callable[[], str] = str,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -67,14 +67,14 @@ def wait(
 
     :param read: one whole reading; a fault that may pass does not end the waiting
     :param status_of: asks for the status of a run, where the reading does not know it
-    :param tell: takes how far it is, whenever that changes, and at times how long it may still take
+    :param notify: takes how far it is, whenever that changes, and at times how long it may still take
     :param available: the runs that the last reading saw, in words, where it chose none
     :raises WaitError: the time is over, or a rank or run has ended and will not become ready
     :raises RequestError: a fault that does not pass, or one that is still there when the time is over
     """
-    end = clock() + patience.timeout
-    progress = _Progress(tell, end, clock, sleep)
-    watch = _Watch(patience, selection)
+    end = clock() + wait_options.timeout
+    progress = _Progress(notify, end, clock, sleep)
+    watch = _Watch(wait_options, selection)
     while True:
         now = clock()
         over = now >= end  # this reading is the last
@@ -92,11 +92,11 @@ def wait(
             state = "; ".join(map(str, unready)) or f"no run fits yet. {available()}".rstrip(". ")
             if over:
                 raise WaitError(
-                    f"Timed out after {patience.timeout} s ('wait_timeout'): {state}."
+                    f"Timed out after {wait_options.timeout} s ('wait_timeout'): {state}."
                     " Check the run in the NSML console, or increase 'wait_timeout'."
                 )
             progress.update(state)
-        progress.pause(patience.interval)
+        progress.pause(wait_options.interval)
 
 
 class _Progress:
@@ -106,14 +106,14 @@ class _Progress:
     """
 
     def __init__(
-        self, tell: Callable[[str], object], end: float, clock: Callable[[], float], sleep: Callable[[float], None]
+        self, notify: Callable[[str], object], end: float, clock: Callable[[], float], sleep: Callable[[float], None]
     ) -> None:
-        self._tell = tell
+        self._notify = notify
         self._end = end
         self._clock = clock
         self._sleep = sleep
         self._state: str | None = None
-        self._told_at = 0.0
+        self._printed_at = 0.0
 
     def update(self, state: str) -> None:
         """Report a state if it is another than the last one."""
@@ -126,21 +126,21 @@ class _Progress:
         until = min(self._clock() + seconds, self._end)
         while True:
             now = self._clock()
-            if now - self._told_at >= _SILENCE and now < self._end:
+            if now - self._printed_at >= _SILENCE and now < self._end:
                 self._report(f"still waiting, {max(0.0, self._end - now):.0f} s left")
-            self._sleep(max(0.0, min(until, self._told_at + _SILENCE) - now))
+            self._sleep(max(0.0, min(until, self._printed_at + _SILENCE) - now))
             if self._clock() >= until:
                 return
 
     def _report(self, text: str) -> None:
-        self._tell(text)
-        self._told_at = self._clock()
+        self._notify(text)
+        self._printed_at = self._clock()
 
 
-def are_ready(runs: Sequence[RunRows], patience: Patience, selection: Selection) -> bool:
+def are_ready(runs: Sequence[RunRows], wait_options: WaitOptions, selection: Selection) -> bool:
     """Return whether there is nothing to wait for."""
     waited_for = [found for found in runs if not is_idle(found, selection)]
-    return bool(waited_for) and all(RunState(found, patience.nodes).satisfied for found in waited_for)
+    return bool(waited_for) and all(RunState(found, wait_options.nodes).satisfied for found in waited_for)
 
 
 def is_idle(found: RunRows, selection: Selection) -> bool:
@@ -151,8 +151,8 @@ def is_idle(found: RunRows, selection: Selection) -> bool:
 class _Watch:
     """Remembers the runs that are waited for, from one reading to the next: one that drops out is not forgotten."""
 
-    def __init__(self, patience: Patience, selection: Selection) -> None:
-        self._wanted = patience.nodes
+    def __init__(self, wait_options: WaitOptions, selection: Selection) -> None:
+        self._wanted = wait_options.nodes
         self._selection = selection
         self._seen: set[tuple[str, str]] = set()
         self._unready: dict[tuple[str, str], RunState] = {}

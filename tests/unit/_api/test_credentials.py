@@ -16,8 +16,8 @@ from urllib.parse import quote
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import (
+    CredentialOptions,
     Credentials,
-    Given,
     resolve,
     resolve_access_key,
 )
@@ -48,7 +48,7 @@ def configure() -> Path:
 def read(
     warnings: list[str], access_key: str | None = None, secret_key: str | None = None, profile: str | None = None
 ) -> tuple[str, str]:
-    found = resolve(Given(access_key, secret_key, API_KEY, profile), warn=warnings.append)
+    found = resolve(CredentialOptions(access_key, secret_key, API_KEY, profile), warning=warnings.append)
     return found.access_key, found.secret_key
 
 
@@ -62,18 +62,23 @@ def refused(warnings: list[str], profile: str | None = None) -> str:
 def test_keys_that_are_given_need_no_file(warnings: list[str], configure: Path) -> None:
     configure.write_bytes(b"\xff malformed")
     assert read(warnings, "access", "secret", profile="none") == ("access", "secret")
-    assert resolve(Given("access", "secret", API_KEY), warn=warnings.append) == Credentials("access", "secret", API_KEY)
-    assert resolve_access_key(Given("access", "secret", profile="none"), warn=warnings.append) == "access"
+    assert resolve(CredentialOptions("access", "secret", API_KEY), warning=warnings.append) == Credentials(
+        "access", "secret", API_KEY
+    )
+    assert resolve_access_key(CredentialOptions("access", "secret", profile="none"), warning=warnings.append) == "access"
     assert warnings == []
 
 
-@pytest.mark.parametrize("given", [Given(secret_key="mySecret"), Given(profile="half"), Given("access", profile="none")])
-def test_an_access_key_that_no_request_could_use_names_no_cache_either(configure: Path, given: Given) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [CredentialOptions(secret_key="mySecret"), CredentialOptions(profile="half"), CredentialOptions("access", profile="none")],
+)
+def test_an_access_key_that_no_request_could_use_names_no_cache_either(configure: Path, given: CredentialOptions) -> None:
     configure.write_text(PROFILES.replace("ncloud_access_key_id = halfAccess", "other = x"))
     messages = []
     for resolve_keys in (resolve, resolve_access_key):
         with pytest.raises(ConfigurationError) as caught:
-            resolve_keys(given, warn=print)
+            resolve_keys(given, warning=print)
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
 
@@ -101,7 +106,7 @@ def test_both_shapes_of_the_file_are_read(
 ) -> None:
     configure.write_text(text, encoding="utf-8", newline="")
     assert read(warnings, profile=profile) == expected
-    assert resolve_access_key(Given(profile=profile), warn=warnings.append) == expected[0]
+    assert resolve_access_key(CredentialOptions(profile=profile), warning=warnings.append) == expected[0]
     assert warnings == []
 
 
@@ -137,7 +142,7 @@ def test_a_profile_takes_no_key_from_another(warnings: list[str], configure: Pat
 def test_a_missing_credential_names_all_that_was_tried(name: str, words: list[str], value: str | None) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
     with pytest.raises(ConfigurationError) as caught:
-        resolve(Given(given["access_key"], given["secret_key"], given["api_key"]), warn=print)
+        resolve(CredentialOptions(given["access_key"], given["secret_key"], given["api_key"]), warning=print)
     text = str(caught.value)
     assert text.startswith(f"No {name} was found")
     assert all(part in text for part in words)
@@ -146,7 +151,7 @@ def test_a_missing_credential_names_all_that_was_tried(name: str, words: list[st
 
 def test_a_missing_api_key_is_not_looked_for_in_the_file() -> None:
     with pytest.raises(ConfigurationError, match=r"in the environment variables \w+, \w+\. Set one of them\.$"):
-        resolve(Given("access", "secret"), warn=print)
+        resolve(CredentialOptions("access", "secret"), warning=print)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,7 @@ def test_a_missing_api_key_is_not_looked_for_in_the_file() -> None:
 )
 def test_an_access_key_alone_is_checked_likewise(access_key: str | None, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        resolve_access_key(Given(access_key), warn=print)
+        resolve_access_key(CredentialOptions(access_key), warning=print)
 
 
 @pytest.mark.parametrize("name", ["access_key", "secret_key", "api_key"])
@@ -162,7 +167,7 @@ def test_an_access_key_alone_is_checked_likewise(access_key: str | None, words: 
 def test_a_credential_that_no_header_can_carry_is_refused_unseen(name: str, value: str) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
     with pytest.raises(ConfigurationError, match=f"^The {name} holds") as caught:
-        resolve(Given(given["access_key"], given["secret_key"], given["api_key"]), warn=print)
+        resolve(CredentialOptions(given["access_key"], given["secret_key"], given["api_key"]), warning=print)
     assert value not in str(caught.value)
 
 
@@ -226,7 +231,7 @@ def test_a_file_that_others_can_open_is_warned_about_once(warnings: list[str], c
     assert read(warnings) == ("fileAccess", "fileSecret")
     shown = f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"
     assert warnings == [shown]
-    assert resolve_access_key(Given(), warn=warnings.append) == "fileAccess"
+    assert resolve_access_key(CredentialOptions(), warning=warnings.append) == "fileAccess"
     assert warnings == [shown, shown]
 
 

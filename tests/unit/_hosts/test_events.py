@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 
 RUN = Run("abc123ygz0iujnxyz", "2", "bert", "RUN_STATE_IN_PROGRESS")
@@ -27,7 +27,7 @@ def chosen(*rows: Mapping[str, Any], run: Run = RUN) -> Reading:
     return Reading([RunRows(run, rows)])
 
 
-def events(*readings: Reading, known: Known | None = None) -> list[dict[str, Any]]:
+def events(*readings: Reading, known: KnownRuns | None = None) -> list[dict[str, Any]]:
     """Return the events of the last reading."""
     for reading in readings:
         known, changes = compare(known, reading, Watch(), host_names)
@@ -153,7 +153,7 @@ def test_a_template_is_in_no_event_of_any_kind(template: str) -> None:
     pending = {"nodeId": template, "state": template, "rank": template, **fields}
     running = {**pending, "state": "NODE_STATE_RUNNING", "host": "198.51.100.7", "sshPort": 1}
     exited = {**pending, "exitCode": 1}
-    known: Known | None = None
+    known: KnownRuns | None = None
     kinds = set()
     for rows in ([pending], [running], [running], [pending], [pending | {"command": "x"}], [], [], [exited], [exited]):
         known, changes = compare(known, chosen(*rows, run=run), Watch(), host_names)

@@ -68,7 +68,7 @@ def test_the_same_configuration_has_the_same_key() -> None:
     assert key(projects=("bert", "gpt")) == key(projects=("gpt", "bert"))
 
 
-def test_the_key_tells_nothing_and_is_a_harmless_file_name() -> None:
+def test_the_key_shows_nothing_and_is_a_safe_file_name() -> None:
     assert key().isidentifier()
     assert ACCESS_KEY not in key()
     assert "bert" not in key()

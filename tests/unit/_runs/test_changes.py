@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import (
     Change,
-    Known,
+    KnownRuns,
     NodeChange,
     NodeKey,
     Reading,
@@ -31,7 +31,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 BERT: RunKey = ("project-of-bert", "2")
 
 # What a reading brings, in short: "ready 0", "gone 1 not_listed", "run_ended" and so on, by the node's ID.
-Told = list[str]
+Reported = list[str]
 
 
 def row(node_id: str, state: str = "RUNNING", *, rank: int | None = None, **fields: Any) -> Row:
@@ -64,19 +64,19 @@ def names(nodes: Sequence[Node]) -> dict[NodeKey, str]:
     return {(key_of(node.run), node.id): f"host-{node.id}" for node in nodes}
 
 
-def told(change: Change) -> str:
+def reported(change: Change) -> str:
     if isinstance(change, RunChange):
         return f"{change.kind} again" if change.again else change.kind
     assert change.now.host == f"host-{change.now.node.id}"
     return " ".join(filter(None, [change.kind, change.now.node.id, change.reason]))
 
 
-def played(readings: Sequence[Reading], known: Known | None = None, **watch: Any) -> tuple[Known, list[Told]]:
+def played(readings: Sequence[Reading], known: KnownRuns | None = None, **watch: Any) -> tuple[KnownRuns, list[Reported]]:
     """Return what is known after the readings, and what each of them brought."""
     brought = []
     for reading in readings:
         known, changes = compare(known, reading, Watch(**watch), names)
-        brought.append([told(change) for change in changes])
+        brought.append([reported(change) for change in changes])
     assert known is not None
     return known, brought
 
@@ -84,7 +84,7 @@ def played(readings: Sequence[Reading], known: Known | None = None, **watch: Any
 READY = [row("0"), row("1")]
 HALF = [row("0"), row("1", "PENDING")]
 
-TABLES: dict[str, list[tuple[Reading, Told]]] = {
+TABLES: dict[str, list[tuple[Reading, Reported]]] = {
     "the first reading reports only ready nodes": [
         (chosen(row("0"), row("1", "PENDING"), row("2", "FAILED", exitCode=1)), ["ready 0"]),
         (chosen(row("0"), row("1", "PENDING"), row("2", "FAILED", exitCode=1)), []),
@@ -273,20 +273,20 @@ TABLES: dict[str, list[tuple[Reading, Told]]] = {
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_readings_bring_these_changes(table: list[tuple[Reading, Told]]) -> None:
+def test_readings_bring_these_changes(table: list[tuple[Reading, Reported]]) -> None:
     readings, expected = zip(*table)
     assert played(readings)[1] == list(expected)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_a_change_that_was_not_reported_is_found_again(table: list[tuple[Reading, Told]]) -> None:
+def test_a_change_that_was_not_reported_is_found_again(table: list[tuple[Reading, Reported]]) -> None:
     """However many changes of a reading were reported, the next reading brings the rest, and none of these again."""
-    known: Known | None = None
+    known: KnownRuns | None = None
     for reading, expected in table:
         after, changes = compare(known, reading, Watch(), names)
         for done in range(len(changes)):
             partly = without(after, known or {}, changes[done:])
-            found = [told(change) for change in compare(partly, reading, Watch(), names)[1]]
+            found = [reported(change) for change in compare(partly, reading, Watch(), names)[1]]
             assert [line for line in found if line in expected] == expected[done:]
         known = after
 
@@ -347,5 +347,5 @@ def test_a_lost_run_has_no_status_and_lists_no_node() -> None:
 
 
 def test_what_is_forgotten_takes_no_memory() -> None:
-    known, _brought = played([reading for table in TABLES.values() for reading, _told in table] + [LOST, Reading([])])
+    known, _brought = played([reading for table in TABLES.values() for reading, _reported in table] + [LOST, Reading([])])
     assert known == {}

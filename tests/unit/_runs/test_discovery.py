@@ -138,11 +138,11 @@ def test_where_no_run_is_chosen_the_runs_of_the_project_are_described_with_their
         ([*ended, run_row(GPT, "gpt", "3", RUNNING)], "Available runs: 10 of bert (FAILED), 2 of bert (FAILED)."),
         ([run_row(GPT, "gpt", "3", RUNNING)], "Available runs: none."),
     ):
-        told: list[str] = []
+        printed: list[str] = []
         discovery = Discovery(Selection(("bert",), ("active",)))
         for selected in (discovery.find, discovery.explain):
-            assert selected(Lists(runs=runs).read, Report(no_run=told.append)) == []
-        assert told == [text, text]
+            assert selected(Lists(runs=runs).read, Report(no_run=printed.append)) == []
+        assert printed == [text, text]
 
 
 def test_an_id_wins_over_a_name() -> None:
@@ -154,7 +154,7 @@ def test_a_project_without_a_name_is_found_by_its_id() -> None:
     assert find("P-1", "2", lists=Lists([project_row("P-1", None)])) == [("P-1", "2")]
 
 
-def test_a_name_that_looks_like_an_id_is_found_with_a_keyword() -> None:
+def test_a_name_that_resembles_an_id_is_found_with_a_keyword() -> None:
     name = "resnet50imagenet2024"
     lists = Lists([project_row("p1", name)], [run_row("p1", name, "4", RUNNING)])
     assert find(name, "active", lists=lists) == [("p1", "4")]
@@ -297,7 +297,7 @@ def test_a_project_without_a_name_is_listed_by_its_id() -> None:
     assert text.endswith("Available projects: (no name) (p1).")
 
 
-def test_keys_that_see_no_project_are_told_so() -> None:
+def test_keys_that_see_no_project_are_an_error() -> None:
     assert error_of("bert", "2", lists=Lists([])).endswith("Available projects: none.")
 
 

@@ -15,7 +15,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials i
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError, SelectionError, ServerError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import host_names
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.follower import Follower
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.tests.simulator import (
@@ -54,7 +54,7 @@ class Reader:
         transport = Transport(simulator.url, credentials, timeout=10, retries=0, connections=1, sleep=lambda _seconds: None)
         client = Client(transport, page_size=100, concurrency=1, verbose=ignore, trace=ignore)
         self._follower = Follower(client, Selection((project,) if project else (), runs), seconds=60)
-        self.known: Known | None = None
+        self.known: KnownRuns | None = None
 
     def read(self) -> Reading:
         """Return one reading."""

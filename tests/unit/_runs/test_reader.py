@@ -138,7 +138,7 @@ def test_the_name_of_a_project_given_by_id_comes_from_its_nodes() -> None:
         assert found.run.project_title == title
 
 
-def test_a_name_that_looks_like_an_id_is_looked_up_after_a_404() -> None:
+def test_a_name_that_resembles_an_id_is_found_after_a_404() -> None:
     api = bert()
     (found,) = read_runs(api, ID_LIKE_NAME, "4")
     assert (found.run.project_id, found.run.project_title) == ("p2", ID_LIKE_NAME)
@@ -247,7 +247,7 @@ def test_an_error_on_one_run_of_many_names_it_and_how_to_leave_it_out(kind: type
     )
 
 
-def test_an_error_on_the_only_run_does_not_say_how_to_leave_it_out() -> None:
+def test_an_error_on_the_only_run_gives_no_advice_to_leave_it_out() -> None:
     api = bert()
     api.lists[path(BERT, "2")] = ServerError("the nodes", "GET /x", "it failed.", "Check it.", status=500)
     with pytest.raises(ServerError) as error:

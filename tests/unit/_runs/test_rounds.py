@@ -18,10 +18,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience, wait
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions, wait
 
 BERT = "abc123ygz0iujnbert00"
-PATIENCE = 20.0  # for threads that wait for each other; only a failing test takes so long
+WAIT_SECONDS = 20.0  # for threads that wait for each other; only a failing test takes so long
 
 PROJECTS = ("/projects page 0", "/projects page 1")
 RUNS = ("/projects/runs page 0", "/projects/runs page 1")
@@ -55,7 +55,7 @@ class Service:
         self.asked.append(name)
         for requests, together in self._rounds:
             if name in requests:
-                together.wait(PATIENCE)
+                together.wait(WAIT_SECONDS)
         if page is None:
             return {"status": "RUN_STATE_IN_PROGRESS"}
         key, rows, is_counted = self._lists[request.path]
@@ -101,7 +101,7 @@ def test_a_reading_waits_for_these_rounds_of_answers_and_asks_for_nothing_else(
         ((), "2", RUNS, [NODES]),
     ],
 )
-def test_ten_readings_look_up_projects_and_named_runs_once_and_keywords_each_time(
+def test_ten_readings_read_projects_and_named_runs_once_and_keywords_each_time(
     projects: tuple[str, ...], run: str, once: Sequence[str], each_time: Sequence[str]
 ) -> None:
     service = Service()
@@ -132,8 +132,8 @@ def waited_for(service: Service, selection: Selection) -> list[RunRows]:
     def status_of(run: Run) -> str | None:
         return client.status(run.project_id, run.name, Deadline(60))
 
-    patience = Patience(600, 5.0, None)
-    return wait(read, status_of, patience, selection, tell=str, clock=lambda: now, sleep=sleep)
+    wait_options = WaitOptions(600, 5.0, None)
+    return wait(read, status_of, wait_options, selection, notify=str, clock=lambda: now, sleep=sleep)
 
 
 @pytest.mark.parametrize(

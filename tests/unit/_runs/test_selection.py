@@ -30,7 +30,7 @@ def test_run_is_one_or_a_list_of_names_numbers_and_keywords(value: object, runs:
 
 
 @pytest.mark.parametrize("value", [None, "", " ", [], [""], ["2", " "], "2,,3", {}, True, [None], [["2"]], 1.5, [{"a": 1}]])
-def test_a_run_that_names_nothing_is_an_error_that_says_what_it_may_be(value: object) -> None:
+def test_a_run_that_names_nothing_is_an_error_with_what_it_may_be(value: object) -> None:
     with pytest.raises(ConfigurationError, match="'latest', 'active', 'all', or a list of these"):
         parse_runs(value)
 
@@ -71,7 +71,7 @@ def test_a_project_that_names_nothing_is_an_error_and_not_every_project(value: o
         (("a1" * 8, "bert"), True),
     ],
 )
-def test_only_what_looks_like_an_id_is_taken_for_one(projects: tuple[str, ...], needs_projects: bool) -> None:
+def test_only_what_resembles_an_id_is_taken_for_one(projects: tuple[str, ...], needs_projects: bool) -> None:
     assert Selection(projects, ("2",)).needs_projects is needs_projects
 
 

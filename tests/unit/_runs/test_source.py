@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the cache or from the service: what is asked, what is stored, and what the user is told; `responses` plays the API."""
+"""From the cache or from the service: what is asked, what is stored, and what the user is printed; `responses` plays the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import requests
 import responses
 from ansible.errors import AnsibleError
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Given
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConfigurationError,
     ServerError,
@@ -36,7 +36,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.tests.unit import options
 from ansible_collections.navercloud.nsml.tests.unit.inventory import PROJECT_ID, URL, row, rows, serve, serve_nodes
 
-GIVEN = Given("accessKey0000000", "secretKey0000000", "apiKey0000000000")
+GIVEN = CredentialOptions("accessKey0000000", "secretKey0000000", "apiKey0000000000")
 PENDING = {"state": "NODE_STATE_PENDING", "host": None, "sshPort": None}
 
 
@@ -47,10 +47,10 @@ def _api() -> Iterator[None]:
 
 
 @dataclass
-class Told:
+class Printed:
     """What the user would see."""
 
-    said: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     traced: list[str] = field(default_factory=list)
@@ -63,13 +63,13 @@ class Told:
     @property
     def reporter(self) -> _source.Reporter:
         return _source.Reporter(
-            tell=self.said.append, detail=self.details.append, warn=self.warnings.append, trace=self.traced.append
+            notify=self.notices.append, verbose=self.details.append, warning=self.warnings.append, trace=self.traced.append
         )
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def printed() -> Printed:
+    return Printed()
 
 
 def chosen(**changes: Any) -> Options:
@@ -80,12 +80,12 @@ def sent(call: int = 0) -> requests.PreparedRequest:
     return responses.calls[call].request
 
 
-def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> None:
+def test_the_service_is_asked_as_the_options_are(printed: Printed, tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text("")
     responses.get(f"https://proxy.example/v1/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
     changes = {"api_url": "https://proxy.example/v1", "page_size": 37, "timeout": 7.5, "ca_path": str(authority)}
-    (found,) = _source.read(chosen(**changes), GIVEN, told.reporter)
+    (found,) = _source.read(chosen(**changes), GIVEN, printed.reporter)
     assert (found.run.name, found.rows) == ("2", rows(3))
     assert str(sent().url).endswith("?page=1&pageSize=37")
     assert sent().headers["x-ncp-iam-access-key"] == GIVEN.access_key
@@ -93,58 +93,58 @@ def test_the_service_is_asked_as_the_options_say(told: Told, tmp_path: Path) -> 
     settings: dict[str, Any] = vars(sent())["req_kwargs"]  # where `responses` notes how it was sent
     assert settings["verify"] == str(authority)
     assert 7 < settings["timeout"] <= 7.5
-    assert (told.said, told.warnings) == ([], [])
-    assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", told.counts[0])
+    assert (printed.notices, printed.warnings) == ([], [])
+    assert re.fullmatch(r"nodes: 3, runs: 1, read now, requests: 1, seconds: \d\.\d\d", printed.counts[0])
 
 
-def test_requests_are_traced(told: Told) -> None:
+def test_requests_are_traced(printed: Printed) -> None:
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
-    _source.read(chosen(), GIVEN, told.reporter)
-    exchange, proof = told.traced
+    _source.read(chosen(), GIVEN, printed.reporter)
+    exchange, proof = printed.traced
     path = f"GET {urlsplit(URL).path}/projects/{PROJECT_ID}/runs/2/nodes"
     assert exchange.startswith(f"{path}?page=1&pageSize=100: 200, 3 rows, totalCount 3, ")
     assert proof == f"{path}: complete, rows: 3, since page 1 has fewer than 10 rows"
 
 
-def test_that_nobody_checks_the_certificate_is_said(told: Told) -> None:
+def test_that_nobody_checks_the_certificate_is_a_warning(printed: Printed) -> None:
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
-    _source.read(chosen(validate_certs=False), GIVEN, told.reporter)
-    assert told.warnings == ["validate_certs is off: nobody checks that it is the service that gets the API key."]
+    _source.read(chosen(validate_certs=False), GIVEN, printed.reporter)
+    assert printed.warnings == ["validate_certs is off: nobody checks that it is the service that gets the API key."]
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_as_many_pages_are_asked_for_at_once_as_the_options_say(told: Told, concurrency: int) -> None:
-    # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no room for one more.
-    together, room = threading.Barrier(concurrency, timeout=20), threading.Semaphore(concurrency)
+def test_as_many_pages_are_asked_for_at_once_as_the_options_allow(printed: Printed, concurrency: int) -> None:
+    # Pages 2 to 13: the barrier opens only when so many are there at once, and the semaphore has no space for one more.
+    together, space = threading.Barrier(concurrency, timeout=20), threading.Semaphore(concurrency)
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         page = int(parse_qs(urlsplit(str(request.url)).query)["page"][0])
         if page > 1:
-            assert room.acquire(blocking=False), "one more than concurrency allows"
+            assert space.acquire(blocking=False), "one more than concurrency allows"
             together.wait()
-            room.release()
+            space.release()
         nodes = rows(125)[10 * (page - 1) : 10 * page]
         return 200, {}, json.dumps({"nodes": nodes, "totalCount": 125})
 
     responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
-    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), GIVEN, told.reporter)
+    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), GIVEN, printed.reporter)
     assert found.rows == rows(125)
 
 
-def test_as_many_faults_are_borne_as_the_options_say(told: Told) -> None:
+def test_as_many_faults_are_retried_as_the_options_allow(printed: Printed) -> None:
     serve_faults()
     with pytest.raises(ServerError):
-        _source.read(chosen(retries=0), GIVEN, told.reporter)
+        _source.read(chosen(retries=0), GIVEN, printed.reporter)
     assert len(responses.calls) == 1
 
 
-def test_the_deadline_is_that_of_the_options(told: Told) -> None:
+def test_the_deadline_is_that_of_the_options(printed: Printed) -> None:
     with pytest.raises(TimeExceeded, match="the deadline of 1e-09 s is over"):
-        _source.read(chosen(deadline=1e-9), GIVEN, told.reporter)
+        _source.read(chosen(deadline=1e-9), GIVEN, printed.reporter)
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_no_connection_is_left_open(told: Told, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+def test_no_connection_is_left_open(printed: Printed, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
     closed: list[requests.Session] = []
 
     def close(session: requests.Session) -> None:
@@ -154,52 +154,52 @@ def test_no_connection_is_left_open(told: Told, monkeypatch: pytest.MonkeyPatch,
     if fails:
         serve_faults()
         with pytest.raises(ServerError):
-            _source.read(chosen(), GIVEN, told.reporter)
+            _source.read(chosen(), GIVEN, printed.reporter)
     else:
         serve_nodes(rows(1))
-        _source.read(chosen(), GIVEN, told.reporter)
+        _source.read(chosen(), GIVEN, printed.reporter)
     assert len(closed) == 1
 
 
-def test_nothing_is_sent_without_keys(told: Told) -> None:
+def test_nothing_is_sent_without_keys(printed: Printed) -> None:
     with pytest.raises(ConfigurationError, match="access_key"):
-        _source.read(chosen(), Given(), told.reporter)
+        _source.read(chosen(), CredentialOptions(), printed.reporter)
     assert len(responses.calls) == 0
 
 
-def test_a_file_of_keys_that_others_can_read_is_warned_of(told: Told) -> None:
+def test_a_file_of_keys_that_others_can_read_is_warned_of(printed: Printed) -> None:
     configure = Path("~/.ncloud/configure").expanduser()
     configure.parent.mkdir()
     configure.write_text("ncloud_access_key_id=fileAccess000\nncloud_secret_access_key=fileSecret000\n")
     configure.chmod(0o644)
     serve_nodes(rows(1))
-    _source.read(chosen(), Given(api_key=GIVEN.api_key), told.reporter)
-    assert len(told.warnings) == 1
-    _source.read_cached(chosen(), Given(api_key=GIVEN.api_key), told.reporter, {}, name="jsonfile", refresh=False)
-    assert len(told.warnings) == 3  # whose key it is, and then the keys
+    _source.read(chosen(), CredentialOptions(api_key=GIVEN.api_key), printed.reporter)
+    assert len(printed.warnings) == 1
+    _source.read_cached(chosen(), CredentialOptions(api_key=GIVEN.api_key), printed.reporter, {}, name="jsonfile", refresh=False)
+    assert len(printed.warnings) == 3  # whose key it is, and then the keys
 
 
-def test_what_is_not_ready_is_waited_for(told: Told) -> None:
+def test_what_is_not_ready_is_waited_for(printed: Printed) -> None:
     path = f"/projects/{PROJECT_ID}/runs/2"
     serve_nodes([row(**PENDING)])
     serve_nodes([row()])
     serve(path, {"status": "RUN_STATE_IN_PROGRESS"})
-    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), GIVEN, told.reporter)
+    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), GIVEN, printed.reporter)
     assert found.rows == [row()]
     assert [str(call.request.path_url).partition("?")[0] for call in responses.calls] == [
         f"/nsml/v1{path}/nodes",
         f"/nsml/v1{path}",
         f"/nsml/v1{path}/nodes",
     ]
-    assert told.said == ["project run 2: 0 of 1 nodes ready, waiting for rank 0 (NODE_STATE_PENDING)"]
-    assert told.counts[0].startswith("nodes: 1, runs: 1, read now, requests: 3, seconds: ")
+    assert printed.notices == ["project run 2: 0 of 1 nodes ready, waiting for rank 0 (NODE_STATE_PENDING)"]
+    assert printed.counts[0].startswith("nodes: 1, runs: 1, read now, requests: 3, seconds: ")
 
 
-def test_a_run_that_is_over_is_not_waited_for(told: Told) -> None:
+def test_a_run_that_is_over_is_not_waited_for(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
     serve(f"/projects/{PROJECT_ID}/runs/2", {"status": "RUN_STATE_COMPLETED"})
     with pytest.raises(WaitError, match="has ended"):
-        _source.read(chosen(wait_timeout=60), GIVEN, told.reporter)
+        _source.read(chosen(wait_timeout=60), GIVEN, printed.reporter)
 
 
 def serve_runs(**statuses: str) -> None:
@@ -210,30 +210,32 @@ def serve_runs(**statuses: str) -> None:
     serve("/projects/runs", {"runList": listed})
 
 
-def test_where_no_run_is_chosen_the_runs_of_the_project_are_told_with_their_states(told: Told) -> None:
+def test_where_no_run_is_chosen_the_runs_of_the_project_are_printed_with_their_states(printed: Printed) -> None:
     serve_runs(r1="RUN_STATE_COMPLETED", r2="FAILED")
     cache: dict[str, Any] = {}
     none = "no run is active, so there are no hosts."
 
-    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == []
-    assert told.said == [f"{none} Available runs: 2 of bert (FAILED), 1 of bert (RUN_STATE_COMPLETED)."]
-    assert _source.read_cached(chosen(run="active"), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == []
-    assert told.said[1:] == told.said[:1]
+    assert _source.read_cached(chosen(run="active"), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == []
+    assert printed.notices == [f"{none} Available runs: 2 of bert (FAILED), 1 of bert (RUN_STATE_COMPLETED)."]
+    assert _source.read_cached(chosen(run="active"), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == []
+    assert printed.notices[1:] == printed.notices[:1]
 
 
-def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for_those_who_want_details(told: Told) -> None:
+def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for_those_who_want_details(printed: Printed) -> None:
     serve_runs(r1="FOO", r2="BAR", r3="RUN_STATE_IN_PROGRESS", r4="FOO")
     for run in "123":
         serve_nodes([], run=run)
     serve_nodes([row()], run="4")
 
-    _source.read(chosen(run=["active", 1]), GIVEN, told.reporter)
+    _source.read(chosen(run=["active", 1]), GIVEN, printed.reporter)
 
-    assert [line for line in told.details if "unknown" in line] == ["runs of unknown status without nodes: 2 of bert (BAR)"]
-    assert told.said == []
+    assert [line for line in printed.details if "unknown" in line] == ["runs of unknown status without nodes: 2 of bert (BAR)"]
+    assert printed.notices == []
 
 
-def test_runs_without_nodes_of_which_some_are_expected_are_one_warning_with_their_states_from_the_cache_too(told: Told) -> None:
+def test_runs_without_nodes_of_which_some_are_expected_are_one_warning_with_their_states_from_the_cache_too(
+    printed: Printed,
+) -> None:
     serve_runs(r1="FOO", r2="BAR", r3="RUN_STATE_IN_PROGRESS", r4="PENDING", r5="COMPLETED", r6="RUNNING")
     for run in "12345":
         serve_nodes([], run=run)
@@ -242,51 +244,51 @@ def test_runs_without_nodes_of_which_some_are_expected_are_one_warning_with_thei
     warning = "Runs without nodes, and so without hosts: 1 of bert (FOO), 3 of bert (RUN_STATE_IN_PROGRESS), 4 of bert (PENDING)."
 
     for _time in range(2):
-        _source.read_cached(chosen(run=["all", 1]), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+        _source.read_cached(chosen(run=["all", 1]), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
 
-    assert told.warnings == [warning, warning]
-    assert "from the cache" in told.counts[1]
+    assert printed.warnings == [warning, warning]
+    assert "from the cache" in printed.counts[1]
 
 
 @pytest.mark.parametrize("body", [{"status": "RUN_STATE_COMPLETED"}, {}])
-def test_a_named_run_without_nodes_is_asked_for_its_status_which_the_cache_keeps(told: Told, body: dict[str, str]) -> None:
+def test_a_named_run_without_nodes_is_asked_for_its_status_which_the_cache_keeps(printed: Printed, body: dict[str, str]) -> None:
     serve_nodes([])
     serve(f"/projects/{PROJECT_ID}/runs/2", body)
     cache: dict[str, Any] = {}
     status = body.get("status", "no status")
 
     for _time in range(2):
-        _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+        _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
 
-    assert told.warnings == [f"Runs without nodes, and so without hosts: 2 of {PROJECT_ID} ({status})."] * 2
+    assert printed.warnings == [f"Runs without nodes, and so without hosts: 2 of {PROJECT_ID} ({status})."] * 2
     assert [call.request.path_url.endswith("/runs/2") for call in responses.calls].count(True) == 1
 
 
-def test_a_named_run_with_nodes_is_not_asked_for_its_status(told: Told) -> None:
+def test_a_named_run_with_nodes_is_not_asked_for_its_status(printed: Printed) -> None:
     serve_nodes([row()])
-    _source.read(chosen(), GIVEN, told.reporter)
-    assert (len(responses.calls), told.warnings) == (1, [])
+    _source.read(chosen(), GIVEN, printed.reporter)
+    assert (len(responses.calls), printed.warnings) == (1, [])
 
 
-def test_wait_nodes_without_wait_timeout_is_a_warning(told: Told) -> None:
+def test_wait_nodes_without_wait_timeout_is_a_warning(printed: Printed) -> None:
     serve_nodes([row()])
-    _source.read(chosen(wait_nodes=1), GIVEN, told.reporter)
-    assert told.warnings == ["'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds."]
-    _source.read(chosen(wait_nodes=1, wait_timeout=60), GIVEN, told.reporter)
-    assert len(told.warnings) == 1
+    _source.read(chosen(wait_nodes=1), GIVEN, printed.reporter)
+    assert printed.warnings == ["'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds."]
+    _source.read(chosen(wait_nodes=1, wait_timeout=60), GIVEN, printed.reporter)
+    assert len(printed.warnings) == 1
 
 
-def test_the_end_of_waiting_for_no_run_lists_the_runs_with_their_states(told: Told) -> None:
+def test_the_end_of_waiting_for_no_run_lists_the_runs_with_their_states(printed: Printed) -> None:
     serve_runs(r1="COMPLETED")
     with pytest.raises(WaitError, match=r"no run fits yet\. Available runs: 1 of bert \(COMPLETED\)\. Check"):
-        _source.read(chosen(run="active", wait_timeout=1, wait_interval=0.01), GIVEN, told.reporter)
+        _source.read(chosen(run="active", wait_timeout=1, wait_interval=0.01), GIVEN, printed.reporter)
 
 
-def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(told: Told) -> None:
+def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
-    (found,) = _source.read(chosen(), GIVEN, told.reporter)
+    (found,) = _source.read(chosen(), GIVEN, printed.reporter)
     assert found.rows == [row(**PENDING)]
-    assert told.said == []
+    assert printed.notices == []
 
 
 # The cache.
@@ -306,19 +308,22 @@ RUN = Run(PROJECT_ID, "2", "project")
 REMEMBERED = [RunRows(RUN, rows(2)), RunRows(Run(PROJECT_ID, "3", "project"), rows(3))]
 
 
-def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(told: Told) -> None:
+def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(printed: Printed) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=90)
     assert (
-        _source.read_cached(chosen(), Given(GIVEN.access_key), told.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
+        _source.read_cached(
+            chosen(), CredentialOptions(GIVEN.access_key), printed.reporter, cache, name="jsonfile", refresh=False
+        )
+        == REMEMBERED
     )
     assert len(responses.calls) == 0
-    assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", told.counts[0])
+    assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", printed.counts[0])
 
 
-def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told) -> None:
+def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(printed: Printed) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=-90)
-    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
-    assert told.details == ["nodes: 5, runs: 2, from the cache, 0 s old"]
+    assert _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
+    assert printed.details == ["nodes: 5, runs: 2, from the cache, 0 s old"]
 
 
 @pytest.mark.parametrize(
@@ -331,17 +336,17 @@ def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(told: Told)
     ],
     ids=["empty", "damaged", "another run", "refresh"],
 )
-def test_a_miss_is_read_and_stored(told: Told, held: dict[str, Any], refresh: bool) -> None:
+def test_a_miss_is_read_and_stored(printed: Printed, held: dict[str, Any], refresh: bool) -> None:
     cache = dict(held)
     serve_nodes(rows(4))
-    read = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=refresh)
+    read = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
-    assert told.counts[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
+    assert printed.counts[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
     snapshot = _snapshot.load(cache[key_of(chosen())], key_of(chosen()))
     assert snapshot
     assert snapshot.runs == read
     assert 0 <= time.time() - snapshot.read_at < 10
-    assert _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False) == read
+    assert _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == read
     assert len(responses.calls) == 1
 
 
@@ -356,10 +361,10 @@ class BrokenCache(dict[str, Any]):
 
 
 @pytest.mark.parametrize("error", [KeyError("expired"), TypeError("no text"), AnsibleError("The cache file is corrupt")])
-def test_a_cache_that_cannot_be_read_is_a_miss(told: Told, error: Exception) -> None:
+def test_a_cache_that_cannot_be_read_is_a_miss(printed: Printed, error: Exception) -> None:
     serve_nodes(rows(1))
     cache = BrokenCache(error)
-    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+    (found,) = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
     assert found.rows == rows(1)
     assert list(cache) == [key_of(chosen())]
 
@@ -367,37 +372,39 @@ def test_a_cache_that_cannot_be_read_is_a_miss(told: Told, error: Exception) -> 
 @pytest.mark.parametrize(
     "error", [ConnectionError("Error 111 connecting to redis:6379."), PermissionError(13, "No"), Exception("x")]
 )
-def test_a_cache_that_fails_in_any_other_way_costs_one_warning_that_names_it_and_no_host(told: Told, error: Exception) -> None:
+def test_a_cache_that_fails_in_any_other_way_costs_one_warning_that_names_it_and_no_host(
+    printed: Printed, error: Exception
+) -> None:
     serve_nodes(rows(1))
     cache = BrokenCache(error)
-    (found,) = _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="community.general.redis", refresh=False)
+    (found,) = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="community.general.redis", refresh=False)
     assert found.rows == rows(1)
-    assert told.warnings == [
+    assert printed.warnings == [
         f"Cannot read the cache 'community.general.redis': {str(error).rstrip('.')}. The nodes are read from the service."
     ]
     assert list(cache) == []  # it would fail once more
 
 
-def test_a_failed_reading_is_not_stored(told: Told) -> None:
+def test_a_failed_reading_is_not_stored(printed: Printed) -> None:
     serve_faults()
     cache = stored(REMEMBERED, chosen())
     before = dict(cache)
     with pytest.raises(ServerError):
-        _source.read_cached(chosen(), GIVEN, told.reporter, cache, name="jsonfile", refresh=True)
+        _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=True)
     assert cache == before
 
 
 @pytest.mark.parametrize(("wait_timeout", "requests_made"), [(0, 0), (60, 1)])
-def test_what_is_not_ready_is_a_miss_for_one_who_waits(told: Told, wait_timeout: int, requests_made: int) -> None:
+def test_what_is_not_ready_is_a_miss_for_one_who_waits(printed: Printed, wait_timeout: int, requests_made: int) -> None:
     cache = stored([RunRows(RUN, [row(**PENDING)])], chosen())
     serve_nodes([row()])
-    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, told.reporter, cache, name="jsonfile", refresh=False)
+    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
     assert len(responses.calls) == requests_made
 
 
-def test_what_is_ready_is_a_hit_for_one_who_waits(told: Told) -> None:
+def test_what_is_ready_is_a_hit_for_one_who_waits(printed: Printed) -> None:
     _source.read_cached(
-        chosen(wait_timeout=60), GIVEN, told.reporter, stored(REMEMBERED, chosen()), name="jsonfile", refresh=False
+        chosen(wait_timeout=60), GIVEN, printed.reporter, stored(REMEMBERED, chosen()), name="jsonfile", refresh=False
     )
     assert len(responses.calls) == 0
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Known, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
 from ansible_collections.navercloud.nsml.tests.unit._runs.test_changes import TABLES, names
@@ -29,10 +29,10 @@ def state_file(directory: Path, selection: Selection = SELECTION, url: str = URL
     return StateFile(str(directory / "state.json"), url, selection)
 
 
-def remembered() -> Known:
+def remembered() -> KnownRuns:
     """Return what is known in the middle of a run, with every kind of mark."""
-    known: Known | None = None
-    for reading, _told in TABLES["a rank that is restarted"][:7]:
+    known: KnownRuns | None = None
+    for reading, _reported in TABLES["a rank that is restarted"][:7]:
         known, _changes = compare(known, reading, Watch(), names)
     assert known
     return known
@@ -41,8 +41,8 @@ def remembered() -> Known:
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_what_was_saved_is_loaded(tmp_path: Path, table: list[tuple[Reading, Any]]) -> None:
     """After every reading: what the next one brings does not depend on whether the source was restarted in between."""
-    known: Known | None = None
-    for reading, _told in table:
+    known: KnownRuns | None = None
+    for reading, _reported in table:
         before = known
         known, changes = compare(known, reading, Watch(), names)
         if before is not None:
@@ -118,9 +118,9 @@ def test_a_damaged_file_is_refused_whole(tmp_path: Path) -> None:
     state = state_file(tmp_path)
     state.save(remembered())
     content = json.loads(state.path.read_text())
-    texts = ["", "{", "[]", "null", '"x"', "[" * 100_000, state.path.read_text()[:-20], *map(json.dumps, damaged(content))]
-    assert len(texts) > 50
-    for text in texts:
+    contents = ["", "{", "[]", "null", '"x"', "[" * 100_000, state.path.read_text()[:-20], *map(json.dumps, damaged(content))]
+    assert len(contents) > 50
+    for text in contents:
         state.path.write_text(text)
         with pytest.raises(StateError, match=r"it is (damaged|of another version|of other runs)"):
             state.load()

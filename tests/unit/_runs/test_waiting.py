@@ -16,7 +16,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import Patience
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 
 Step = "list[RunRows] | _errors.NsmlError"
 
@@ -44,7 +44,7 @@ class Service:
     chosen: tuple[str, ...] = ("active",)
     now: float = 1000.0
     readings: int = 0
-    told: list[str] = field(default_factory=list)
+    printed: list[str] = field(default_factory=list)
     asked: list[Run] = field(default_factory=list)
 
     def read(self) -> list[RunRows]:
@@ -65,9 +65,9 @@ class Service:
         return _waiting.wait(
             self.read,
             self.status_of,
-            Patience(timeout, interval, nodes),
+            WaitOptions(timeout, interval, nodes),
             Selection(("bert",), self.chosen),
-            tell=self.told.append,
+            notify=self.printed.append,
             available=lambda: available,
             clock=lambda: self.now,
             sleep=self.sleep,
@@ -77,13 +77,13 @@ class Service:
 def test_what_is_ready_is_not_waited_for() -> None:
     service = Service([[run(RUNNING, RUNNING)]])
     assert service.wait() == [run(RUNNING, RUNNING)]
-    assert (service.readings, service.told, service.now) == (1, [], 1000.0)
+    assert (service.readings, service.printed, service.now) == (1, [], 1000.0)
 
 
-def test_progress_is_told_only_when_something_changes() -> None:
+def test_progress_is_printed_only_when_something_changes() -> None:
     service = Service([[run(RUNNING, PENDING)], [run(RUNNING, PENDING)], [run(PENDING, PENDING)], [run(RUNNING, RUNNING)]])
     service.wait()
-    assert service.told == [
+    assert service.printed == [
         "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)",
         "bert run 2: 0 of 2 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (NODE_STATE_PENDING)",
     ]
@@ -108,18 +108,18 @@ def test_the_second_reading_is_enough(steps: list[list[RunRows]], nodes: int | N
     assert service.readings == 2
 
 
-def test_each_run_that_is_not_ready_is_told_of() -> None:
+def test_each_run_that_is_not_ready_is_printed() -> None:
     service = Service([[run(), run(RUNNING, name="3"), run(name="4")], [run(RUNNING)]], status=IN_PROGRESS)
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=1, nodes=2)
-    assert service.told[0] == "bert run 2: no nodes yet; bert run 3: 1 of 2 nodes ready; bert run 4: no nodes yet"
+    assert service.printed[0] == "bert run 2: no nodes yet; bert run 3: 1 of 2 nodes ready; bert run 4: no nodes yet"
 
 
 def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_ids() -> None:
     rows: list[Mapping[str, Any]] = [{"nodeId": "c"}, {"nodeId": "b", "rank": 0, "state": PENDING}, {"nodeId": "a", "rank": 1}]
     service = Service([[RunRows(Run("p1", "2", "bert", IN_PROGRESS), rows)], [run(RUNNING)]])
     service.wait()
-    assert service.told == [
+    assert service.printed == [
         "bert run 2: 0 of 3 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (no state), node c (no state)"
     ]
 
@@ -135,9 +135,9 @@ def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> N
     _waiting.wait(
         read,
         service.status_of,
-        Patience(6, 5.0, None),
+        WaitOptions(6, 5.0, None),
         Selection(("bert",), ("2",)),
-        tell=print,
+        notify=print,
         clock=lambda: service.now,
         sleep=slept.append,
     )
@@ -158,7 +158,7 @@ def test_after_a_reading_that_outlasts_the_waiting_comes_one_more_at_once() -> N
     ],
 )
 def test_what_is_ready_leaves_nothing_to_wait_for(runs: list[RunRows], nodes: int | None, ready: bool) -> None:
-    assert _waiting.are_ready(runs, Patience(60, 5.0, nodes), Selection(("bert",), ("active",))) is ready
+    assert _waiting.are_ready(runs, WaitOptions(60, 5.0, nodes), Selection(("bert",), ("active",))) is ready
 
 
 def test_time_over_names_who_is_missing_and_in_what_state() -> None:
@@ -185,19 +185,19 @@ def test_many_missing_nodes_are_named_only_in_part() -> None:
 
 
 @pytest.mark.parametrize("interval", [1.0, 5.0, 7.0, 100.0])
-def test_after_30_seconds_without_a_line_one_says_how_long_the_waiting_may_still_take(interval: float) -> None:
+def test_after_30_seconds_without_a_line_one_shows_how_long_the_waiting_may_still_take(interval: float) -> None:
     service = Service([[run(PENDING)]])
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=100, interval=interval)
-    assert service.told[1:] == ["still waiting, 70 s left", "still waiting, 40 s left", "still waiting, 10 s left"]
+    assert service.printed[1:] == ["still waiting, 70 s left", "still waiting, 40 s left", "still waiting, 10 s left"]
     assert service.now == 1100.0
 
 
-def test_a_line_on_what_changed_puts_off_the_one_that_says_that_the_waiting_goes_on() -> None:
+def test_a_line_on_what_changed_puts_off_the_one_on_the_time_that_is_left() -> None:
     service = Service([*[[run(PENDING)]] * 4, [run(PENDING, PENDING)]])
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=60)  # the change is seen after 20 seconds
-    assert [line for line in service.told if line.startswith("still")] == ["still waiting, 10 s left"]
+    assert [line for line in service.printed if line.startswith("still")] == ["still waiting, 10 s left"]
 
 
 def test_nothing_chosen_until_the_end_is_an_error_that_lists_the_available_runs() -> None:
@@ -205,7 +205,7 @@ def test_nothing_chosen_until_the_end_is_an_error_that_lists_the_available_runs(
     with pytest.raises(_errors.WaitError) as caught:
         service.wait(timeout=1, available="Available runs: 2 of bert (FAILED).")
     assert "('wait_timeout'): no run fits yet. Available runs: 2 of bert (FAILED). Check" in str(caught.value)
-    assert service.told == ["no run fits yet. Available runs: 2 of bert (FAILED)"]
+    assert service.printed == ["no run fits yet. Available runs: 2 of bert (FAILED)"]
     with pytest.raises(_errors.WaitError, match=r"no run fits yet\. Check"):
         Service([[]]).wait(timeout=1)
 
@@ -248,7 +248,7 @@ def test_as_many_ranks_as_wanted_must_be_ready_and_predecessors_do_not_count() -
     listed = ranks((0, RUNNING), (0, RUNNING), (1, PENDING))
     service = Service([[listed], [run(RUNNING, RUNNING)]])
     assert service.wait(nodes=2) == [run(RUNNING, RUNNING)]
-    assert service.told == ["bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"]
+    assert service.printed == ["bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"]
 
 
 @pytest.mark.parametrize("status", [COMPLETED, "FAILED", "run-state-stopped"])
@@ -281,7 +281,7 @@ def test_a_run_that_loses_its_nodes_while_it_is_waited_for_is_not_idle() -> None
     lost = run(status="RUN_STATE_FOO")
     service = Service([[run(PENDING), run(RUNNING, name="3")], [lost, run(RUNNING, name="3")], [run(RUNNING)]])
     assert service.wait() == [run(RUNNING)]
-    assert service.told[1] == "bert run 2: no nodes yet"
+    assert service.printed[1] == "bert run 2: no nodes yet"
 
 
 def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
@@ -328,9 +328,9 @@ def test_the_status_of_a_named_run_is_asked_for_once_and_where_its_nodes_give_re
     _waiting.wait(
         service.read,
         status_of,
-        Patience(60, 5.0, None),
+        WaitOptions(60, 5.0, None),
         Selection(("bert",), ("2",)),
-        tell=str,
+        notify=str,
         clock=lambda: service.now,
         sleep=service.sleep,
     )
@@ -346,8 +346,8 @@ def test_a_status_that_could_not_be_asked_is_asked_for_again() -> None:
 def test_a_fault_that_may_pass_does_not_end_the_waiting() -> None:
     service = Service([SERVER_FAULT, SERVER_FAULT, [run(RUNNING)]])
     assert service.wait() == [run(RUNNING)]
-    assert len(service.told) == 1
-    assert "HTTP 503" in service.told[0]
+    assert len(service.printed) == 1
+    assert "HTTP 503" in service.printed[0]
 
 
 def test_a_fault_that_is_still_there_at_the_end_is_the_error() -> None:
@@ -383,8 +383,8 @@ def test_words_of_the_service_are_shown_without_control_characters() -> None:
     service = Service([[run("NODE\x1b[31m_STATE"), hostile], [run(RUNNING)]], status=IN_PROGRESS)
     with pytest.raises(_errors.WaitError, match="no longer listed") as caught:
         service.wait()
-    assert len(service.told) == 3
-    assert "\x1b" not in "".join([*service.told, str(caught.value)])
+    assert len(service.printed) == 3
+    assert "\x1b" not in "".join([*service.printed, str(caught.value)])
 
 
 @pytest.mark.parametrize("others", [[], [run(RUNNING, name="1")]], ids=["alone", "with another"])
@@ -445,7 +445,7 @@ def test_a_newer_run_that_appears_is_followed_for_latest() -> None:
     steps = [[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]]
     service = Service(steps, status=COMPLETED, chosen=("latest",))
     assert service.wait()[0].run.name == "3"
-    assert [text.partition(":")[0] for text in service.told] == ["bert run 2", "bert run 3"]
+    assert [text.partition(":")[0] for text in service.printed] == ["bert run 2", "bert run 3"]
 
 
 @pytest.mark.parametrize("chosen", [("active",), ("all",), ("2",), ("latest", "active"), ("latest", "2")])
