@@ -17,7 +17,7 @@ import yaml
 
 from ansible_collections.navercloud.nsml.tests.integration.commands import Workplace
 from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, README, REPOSITORY, readme_block, readme_blocks
-from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Simulator
+from ansible_collections.navercloud.nsml.tests.simulator import RUN_IN_PROGRESS, Node, Simulator
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
 SHIPPED = {
@@ -100,6 +100,8 @@ def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
 def test_each_further_example_works_as_written(tmp_path: Path, holding: str, hosts: list[str], cached: bool) -> None:
     world = demonstration(0)
     world[0].runs[0].status = RUN_IN_PROGRESS
+    world[0].runs[0].nodes = [Node(state="NODE_STATE_COMPLETED", exit_code=0)]
+    world[0].name_nodes()
     with Simulator(world, ssh=True) as simulator:
         workplace = Workplace(tmp_path, simulator.environment)
         workplace.write("test.nsml.yml", readme_block("yaml", holding))

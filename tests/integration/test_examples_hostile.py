@@ -80,7 +80,9 @@ def test_hostile_values_of_the_service_run_nothing_through_an_example(tmp_path: 
     (example / "render.yml").write_text(yaml.safe_dump(plays))
     nodes = [node for number, value in enumerate(VALUES) for node in hostile(value, 2 * number)]
     with Simulator([Project("bert", id=PROJECT_ID, runs=[Run("2", nodes=nodes)])]) as simulator:
-        place = Workplace(example, {**simulator.environment, "HOME": str(tmp_path)})
+        place = Workplace(
+            example, {**simulator.environment, "HOME": str(tmp_path), "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote")}
+        )
         inventory = "inventory" if name == "many_sources" else next(example.glob("*.nsml.yml")).name
         extra = json.dumps({"ssh_directory": str(scratch)})
         place.run("ansible-playbook", "-i", inventory, "render.yml", "-e", extra)

@@ -37,13 +37,22 @@ def place(tmp_path: Path) -> Place:
 
 def requests_for(count: int, size: int) -> int:
     """Return what a listing costs: its pages, and one more where the count of the only page may be that page's."""
-    if count == 0:
-        return 2  # page 0 is asked too: a service that counts from 0 would answer the same on page 1
     pages = -(-count // size)
     return pages + (pages == 1 and count >= 10)
 
 
-SIZES = dict.fromkeys((0, 1, 9, 10, 11, 100, 101, 250), 10) | {12: 100, 99: 100, 200: 100, 251: 100}
+SIZES = dict.fromkeys((1, 9, 10, 11, 100, 101, 250), 10) | {12: 100, 99: 100, 200: 100, 251: 100}
+
+
+def test_a_run_without_nodes_is_a_warning_for_two_requests(place: Place) -> None:
+    with Simulator(bert([])) as simulator:
+        done = place(simulator, MINIMAL).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
+        assert "Runs without nodes, and so without hosts: 2 of " in " ".join(done.stderr.split())
+        # A service that counts from 0 would answer the same on page 1.
+        assert [record.path.partition("?")[2] for record in simulator.requests if "/nodes?" in record.path] == [
+            "page=1&pageSize=100",
+            "page=0&pageSize=100",
+        ]
 
 
 def test_each_node_is_there_exactly_once_for_no_more_requests_than_needed(place: Place) -> None:
@@ -119,7 +128,8 @@ def test_a_wrong_key_gives_the_gateways_own_words(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "run", "words"), [(PROJECT_ID, "7", "no run '7'"), ("abc123xxx0xxxxxxx", "2", "no project 'abc123xxx0xxxxxxx'")]
+    ("project", "run", "words"),
+    [(PROJECT_ID, "7", "Run '7' was not found"), ("abc123xxx0xxxxxxx", "2", "Project 'abc123xxx0xxxxxxx' was not found")],
 )
 def test_what_is_not_there_is_reported_with_the_path(place: Place, project: str, run: str, words: str) -> None:
     with Simulator(bert(ranks(1))) as simulator:

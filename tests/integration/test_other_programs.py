@@ -109,7 +109,8 @@ def test_a_play_that_evaluates_a_value_once_more_executes_nothing(tmp_path: Path
     strings = strings_that_execute(tmp_path / "MARKER")
     nodes = [Node(rank=rank, port=15001 + rank, command=text) for rank, text in enumerate(strings)]
     with Simulator(bert(nodes)) as simulator:
-        workplace = Workplace(tmp_path, simulator.environment)
+        # The home of a user without one is no place for files of Ansible's.
+        workplace = Workplace(tmp_path, {**simulator.environment, "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote")})
         workplace.write("test.nsml.yml", FILE)
         workplace.write("play.yml", PLAY)
         done = workplace.run("ansible-playbook", "-i", "test.nsml.yml", "-c", "local", "play.yml")

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace, bert, ranks
 from ansible_collections.navercloud.nsml.tests.simulator import Answer, Behaviour, Project, Simulator
 
+ONE_BY_ONE = "plugin: navercloud.nsml.nodes\nconcurrency: 1\n"
 PAGES = Path(__file__).resolve().parents[2] / "docs/docsite/rst"
 
 
@@ -55,7 +56,7 @@ def test_failed_tries_are_traced_and_no_secret_is_printed(tmp_path: Path) -> Non
         keys = simulator.credentials
         leak = {"message": f"{keys.secret_key} {keys.api_key}"}
         simulator.answer_next(Answer(503, leak, {"Retry-After": "0", "x-ncp-trace-id": keys.api_key}))
-        printed = traced(Workplace(tmp_path, simulator.environment), "plugin: navercloud.nsml.nodes\nrun: all\n", "-vvvvv")
+        printed = traced(Workplace(tmp_path, simulator.environment), f"{ONE_BY_ONE}run: all\n", "-vvvvv")
     lines = trace(printed)
     runs = "navercloud.nsml.nodes: GET /nsml/v1/projects/runs"
     assert f"{runs}?page=1&pageSize=100: 503, N s, try 1" in lines

@@ -145,8 +145,8 @@ def test_events_come_as_nodes_become_ready(simulator: Simulator) -> None:
 def answer_first_page_of_runs(simulator: Simulator, fault: Answer) -> None:
     """Give the next request for the first page of the runs this answer: another page might do without one."""
 
-    def answer(_number: int) -> None:
-        if simulator.requests[-1].path.partition("/projects/runs?")[2].startswith("page=1"):
+    def answer(number: int) -> None:
+        if simulator.requests[number - 1].path.partition("/projects/runs?")[2].startswith("page=1"):
             simulator.answer_next(fault)
             simulator.before_answer = None
 

@@ -157,7 +157,7 @@ class _Watch:
         self._seen: set[tuple[str, str]] = set()
         self._unready: dict[tuple[str, str], RunState] = {}
         self._exited_since: dict[Place, float] = {}
-        self._asked_about: dict[tuple[str, str], Set[str]] = {}
+        self._asked_about: dict[tuple[str, str], tuple[Set[str], float]] = {}
 
     def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
         """Return the runs that must become ready."""
@@ -181,18 +181,19 @@ class _Watch:
         self._exited_since = {place: self._exited_since.get(place, now) for place in exited}
         given_up = {place for place, since in self._exited_since.items() if now - since >= _SUCCESSION}
         for state in unready.values():
-            state.check_hope(self._status(state, status_of), given_up)
+            state.check_hope(self._status(state, status_of, now), given_up)
         self._seen |= states.keys()
         self._unready = unready | missing
         return list(self._unready.values())
 
-    def _status(self, state: RunState, status_of: Callable[[Run], str | None]) -> str | None:
-        """Return the status of a run; it is asked for once, and again where the nodes give reason to."""
-        key, known = _key(state.run), self._asked_about.get(_key(state.run))
+    def _status(self, state: RunState, status_of: Callable[[Run], str | None], now: float) -> str | None:
+        """Return the status of a run; it is asked for once, and again where the nodes give reason to, or show nothing new."""
+        key = _key(state.run)
+        known, asked_at = self._asked_about.get(key, (None, now))
         has_reason = known is None or not state.node_ids or not known <= state.node_ids or state.exited
-        status = state.run.status or (status_of(state.run) if has_reason else None)
+        status = state.run.status or (status_of(state.run) if has_reason or now - asked_at >= _SILENCE else None)
         if status:
-            self._asked_about[key] = state.node_ids
+            self._asked_about[key] = state.node_ids, now
         return status
 
     def _is_replaced(self, missing: Run, begun: Sequence[Run]) -> bool:
