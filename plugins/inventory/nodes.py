@@ -346,8 +346,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._read_config_data(path)  # which sets the options
         except AttributeError:  # this is how Ansible stumbles over a list
             raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
-        except AnsibleError as error:  # without the lines around its place in the file, which may hold a key
-            raise AnsibleParserError(str(error)) from None
+        except AnsibleError as error:
+            # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
+            raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
         return _options.check({name: self._value(name) for name in self.option_definitions})
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:

@@ -1392,7 +1392,6 @@ def test_a_host_of_two_sources_has_the_file_of_the_first(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "before"),
     [
-        ("hostnames: [\"'team'\"]", BEFORE),  # a host with the name of another source's group would give it its variables
         ("hostnames: [\"'web'\"]\ngroups: {web: true}", BEFORE),
         ("hostnames: [\"'web'\"]\nkeyed_groups: [{key: \"'web'\", separator: ''}]", BEFORE),
         ("", "[nsml]\n[nsml_ready:children]\nnsml\n"),  # groups that would hold each other

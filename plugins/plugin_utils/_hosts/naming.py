@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, place_in_run, prefix_of
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
 
 ALL = "nsml"
 READY = "nsml_ready"
@@ -25,11 +25,18 @@ GROUP_BY = ("project", "run", "state", "rank")
 _LONGEST_NAME = 128
 
 # Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
-_RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL})
+_RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL, READY})
 
 
 # What Ansible connects to in place of a host's name.
 _ADDRESSES = ("ansible_host", "ansible_ssh_host")
+
+
+# The variables that identify a node, without their prefix.
+_IDENTITY = ("project_id", "run_name", "node_id")
+
+# What identifies a node: project ID and run name, as its row has them, and node ID.
+NodeKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +66,18 @@ class Layout:
 class ExistingNames:
     """What other sources brought, which must not come to mean something else.
 
-    :param names: the names of nodes, each with its node ID
+    :param names: the names of nodes, each with what identifies the node: project ID, run name and node ID
+    :param group_names: the names of all groups
     :param groups: the names of groups of projects and runs, each with the value that it stands for
     :param ranks: the names of groups of ranks with the project ID and name of a run, each with that run's node in the group
     :param elsewhere: the names of hosts that are not nodes and have an address of their own
     """
 
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, NodeKey] = field(default_factory=dict)
     groups: dict[str, Hashable] = field(default_factory=dict)
     ranks: dict[tuple[str, str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
+    group_names: set[str] = field(default_factory=set)
 
     def add(self, name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> None:
         """Add a host of another source, a node or not, whatever prefix its variables have.
@@ -80,9 +89,11 @@ class ExistingNames:
             if not variables.keys().isdisjoint(_ADDRESSES):
                 self.elsewhere.add(name)
             return
-        node_id, project_id, run_name = (str(variables.get(prefix + part)) for part in ("node_id", "project_id", "run_name"))
-        self.names[name] = node_id
-        for group in groups:
+        node_id, project_id, run_name = (
+            text(variables.get(prefix + part)) or "" for part in ("node_id", "project_id", "run_name")
+        )
+        self.names[name] = project_id, run_name, node_id
+        for group in groups if project_id and run_name else ():
             if group.startswith("nsml_project_"):
                 self.groups[group] = project_id
             elif group.startswith("nsml_run_"):
@@ -139,12 +150,12 @@ def _is_rival(node: Node) -> bool:
 
 def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnings: list[str], strict: bool) -> list[Host]:
     """Return the hosts with unique names; a node that another source brought keeps the name that it has there."""
-    given = {node_id: name for name, node_id in reversed(known.names.items())}
-    kept = [given.get(host.node.id) for host in hosts]
+    given = {key: name for name, key in reversed(known.names.items())}
+    kept = [given.get(_key(host)) for host in hosts]
     wanted = _with_predecessors_apart(hosts, [safe_name(host.name) for host in hosts])
     times = Counter(name for name, there in zip(wanted, kept) if there is None)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
-    clashes |= times.keys() & (known.names.keys() | known.elsewhere)
+    clashes |= times.keys() & (known.names.keys() | known.elsewhere | known.group_names)
     if clashes:
         text = f"Host names that are not free for one node alone: {shortened(map(repr, sorted(clashes)))}."
         if strict:
@@ -155,6 +166,12 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
         _renamed(host, there or (_name_with_id(host.node, name, taken) if name in clashes else name))
         for host, name, there in zip(hosts, wanted, kept)
     ]
+
+
+def _key(host: Host) -> NodeKey:
+    """Return what identifies a node, as sent: two runs may have nodes of one ID."""
+    row = host.node.row
+    return text(row.get("projectId")) or "", text(row.get("runName")) or "", host.node.id
 
 
 def _with_predecessors_apart(hosts: Sequence[Host], names: Sequence[str]) -> list[str]:

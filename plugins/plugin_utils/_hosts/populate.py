@@ -36,7 +36,7 @@ _UNMARKED = frozenset({str, int, float, bool, type(None)})
 
 def existing_names(inventory: InventoryData) -> naming.ExistingNames:
     """Return what other sources brought: their hosts, and what their groups stand for."""
-    known = naming.ExistingNames()
+    known = naming.ExistingNames(group_names=set(inventory.groups))
     for name, variables in earlier_variables(inventory, inventory.hosts).items():
         known.add(name, variables, [group.name for group in inventory.hosts[name].groups])
     return known

@@ -103,8 +103,13 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
 def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
     """Return the nodes of all runs of one reading, and find those whose address and port another node has now."""
     nodes = [node for found in runs for node in nodes_of_run(found.rows, found.run)]
-    in_use = {(node.host, node.port) for node in nodes if node.host and node.port and not node.exited}
-    return [replace(node, is_superseded=True) if node.exited and (node.host, node.port) in in_use else node for node in nodes]
+    in_use = {_endpoint(node) for node in nodes if node.host and node.port and not node.exited}
+    return [replace(node, is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
+
+
+def _endpoint(node: Node) -> tuple[str, int | None]:
+    """Return what a connection goes to: names of machines have no case, and may end in a dot."""
+    return (node.host or "").lower().rstrip("."), node.port
 
 
 def place_in_run(node: Node) -> tuple[float, bool, str]:
@@ -197,8 +202,9 @@ def check_prefix(prefix: str) -> None:
 
 
 def state_name(state: str | None) -> str | None:
-    """Return a state as users write it: ``NODE_STATE_RUNNING`` is ``running``."""
-    return (state.strip().lower().removeprefix("node_state_") or None) if state else None
+    """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
+    words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
+    return re.sub("^(node|run)_state(_|$)", "", words).strip("_") or None
 
 
 def _rank(value: object) -> int | None:

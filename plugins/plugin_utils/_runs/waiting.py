@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenie
 # Seconds after which no successor of a node that has exited is expected any more (inferred).
 _SUCCESSION = 15.0
 
-# Seconds without a line of ours, after which one says that the waiting goes on.
+# Seconds without a change, after which the status of a run is asked for again, and a line says that the waiting goes on.
 _SILENCE = 30.0
 
 # A rank of a run, or the node ID of a node without one.
@@ -157,7 +158,7 @@ class _Watch:
         self._seen: set[tuple[str, str]] = set()
         self._unready: dict[tuple[str, str], RunState] = {}
         self._exited_since: dict[Place, float] = {}
-        self._asked_about: dict[tuple[str, str], tuple[Set[str], float]] = {}
+        self._status_known: dict[tuple[str, str], tuple[Set[str], float]] = {}  # of which nodes, and when
 
     def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
         """Return the runs that must become ready."""
@@ -187,13 +188,16 @@ class _Watch:
         return list(self._unready.values())
 
     def _status(self, state: RunState, status_of: Callable[[Run], str | None], now: float) -> str | None:
-        """Return the status of a run; it is asked for once, and again where the nodes give reason to, or show nothing new."""
+        """Return the status of a run; it is asked for once, and again where the nodes give reason to.
+
+        None is listed, one is gone, one has exited, or they have not become ready for a while: a run may end and keep its nodes.
+        """
         key = _key(state.run)
-        known, asked_at = self._asked_about.get(key, (None, now))
-        has_reason = known is None or not state.node_ids or not known <= state.node_ids or state.exited
-        status = state.run.status or (status_of(state.run) if has_reason or now - asked_at >= _SILENCE else None)
+        node_ids, since = self._status_known.get(key, (frozenset(), -math.inf))
+        has_reason = not state.node_ids or not node_ids <= state.node_ids or state.exited or now - since >= _SILENCE
+        status = state.run.status or (status_of(state.run) if has_reason else None)
         if status:
-            self._asked_about[key] = state.node_ids, now
+            self._status_known[key] = state.node_ids, now
         return status
 
     def _is_replaced(self, missing: Run, begun: Sequence[Run]) -> bool:

@@ -258,7 +258,7 @@ def planned() -> InventoryPlan:
     """Return a plan with these hosts."""
     nodes = nodes_of_run(rows(2), Run("p1", "2", "bert"))
     hosts = [naming.Host(node, node.name, untrusted(HOSTS[node.name])) for node in nodes]
-    return InventoryPlan(naming.lay_out(hosts, (), naming.ExistingNames({}, {}), strict=True))
+    return InventoryPlan(naming.lay_out(hosts, (), naming.ExistingNames(), strict=True))
 
 
 # Compilations

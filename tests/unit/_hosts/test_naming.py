@@ -37,19 +37,21 @@ NAMES = st.sampled_from(["a-b", "a_b", "a b", "", "...", "-", "all", "nsml", "x"
 
 def host(node_id: str = "n0", run: Run = BERT, name: str | None = None, **changes: Any) -> Host:
     """Return a host that has its node's own name, or another one."""
-    (node,) = nodes_of_run([row(nodeId=node_id, **changes)], run)
+    (node,) = nodes_of_run([{**row(nodeId=node_id, projectId=run.project_id, runName=run.name), **changes}], run)
     return Host(node, node.name if name is None else name, {})
 
 
 def laid_out(
     *hosts: Host, group_by: Sequence[str] = GROUP_BY, known: Mapping[str, str] | None = None, strict: bool = False
 ) -> Layout:
-    return lay_out(hosts, group_by, ExistingNames(dict(known or {})), strict=strict)
+    keys = {name: (BERT.project_id, BERT.name, node_id) for name, node_id in (known or {}).items()}
+    return lay_out(hosts, group_by, ExistingNames(keys), strict=strict)
 
 
 def restarted(*changes: Mapping[str, Any], run: Run = BERT, names: str | None = None) -> list[Host]:
     """Return the hosts of nodes that share rank 0, with the default names or all with one."""
-    listed = [{**row(nodeId=f"n{number}", rank=0), **fields} for number, fields in enumerate(changes)]
+    ids = {"projectId": run.project_id, "runName": run.name}
+    listed = [{**row(nodeId=f"n{number}", rank=0), **ids, **fields} for number, fields in enumerate(changes)]
     return [Host(node, names or node.host_name, {}) for node in nodes_of_run(listed, run)]
 
 
@@ -446,8 +448,20 @@ def test_two_values_never_share_a_group_in_silence(first: Run, second: Run, clas
         laid_out(*hosts, strict=True)
 
 
+def test_nodes_of_one_id_in_two_runs_of_two_sources_are_two_hosts() -> None:
+    older = Run(BERT.project_id, "1", BERT.project_name)
+    _before, after = merged([host("n0", older)], [host("n0")], strict=True)
+    assert by_id(after) == {"n0": "bert-2-0"}
+
+
+def test_a_group_of_another_source_is_no_name_for_a_host() -> None:
+    known = ExistingNames(group_names={"bert-2-0"})
+    (placed,) = lay_out([host("n0")], GROUP_BY, known, strict=False).hosts
+    assert placed.name == "bert-2-0-n0"
+
+
 def test_states_that_differ_in_unsafe_characters_only_are_two_groups() -> None:
-    groups = laid_out(host("n0", rank=0, state="a b"), host("n1", rank=1, state="a_b"), group_by=["state"]).groups
+    groups = laid_out(host("n0", rank=0, state="a/b"), host("n1", rank=1, state="a_b"), group_by=["state"]).groups
 
     assert sorted(groups.values()) == [["bert-2-0"], ["bert-2-1"]]
 

@@ -27,7 +27,7 @@ def planned(*, above: bool) -> InventoryPlan:
     """Return a plan with all that a plan may hold; ``nsml`` may be below another group, which changes the depth of all."""
     nodes = nodes_of_run(rows(3), Run("p1", "2", "bert"))
     hosts = [naming.Host(node, node.name, {"rank": node.rank, "labels": {"a": 1}}) for node in nodes]
-    plan = InventoryPlan(naming.lay_out(hosts, naming.GROUP_BY, naming.ExistingNames({}, {}), strict=True))
+    plan = InventoryPlan(naming.lay_out(hosts, naming.GROUP_BY, naming.ExistingNames(), strict=True))
     plan.composed = {host: {"number": 1, "text": "a", "list": ["a"], "labels": {"b": 2}} for host in plan.hosts}
     plan.add_member("web", "bert-2-1")
     plan.add_parent("web", "site")

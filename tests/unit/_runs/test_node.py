@@ -114,6 +114,12 @@ def test_a_node_is_called_by_project_run_and_rank_or_by_its_id(changes: dict[str
         ("node_state_running", "running"),
         (" Running ", "running"),
         ("PENDING", "pending"),
+        ("Node State Running", "running"),
+        ("NODE-STATE-RUNNING", "running"),
+        ("RUN_STATE_IN_PROGRESS", "in_progress"),
+        ("in-progress", "in_progress"),
+        ("In  Progress", "in_progress"),
+        ("NODE_STATEFUL", "node_stateful"),
         ("NODE_STATE_", None),
         (" ", None),
         ("", None),
@@ -562,3 +568,9 @@ def test_a_prefix_is_known_by_the_variables_that_it_made(prefix: str) -> None:
     assert prefix_of(made) == prefix
     for field in ("node_id", "name", "ready", "world_size"):
         assert prefix_of({name: value for name, value in made.items() if name != f"{prefix}{field}"}) is None
+
+
+@pytest.mark.parametrize("spelled", ["node.example", "Node.EXAMPLE", "node.example."])
+def test_an_exited_node_whose_address_another_has_in_another_spelling_is_superseded(spelled: str) -> None:
+    listed = [row(nodeId="n0", state="FAILED", host="node.example"), row(nodeId="n1", host=spelled)]
+    assert {found.id: found.is_superseded for found in nodes_of_runs([RunRows(RUN, listed)])} == {"n0": True, "n1": False}

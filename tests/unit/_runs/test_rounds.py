@@ -140,9 +140,7 @@ def waited_for(service: Service, selection: Selection) -> list[RunRows]:
     ("run", "requests"),
     [("2", [*PROJECTS, *[STATUS] * 2, *[NODES] * 10]), ("latest", [*PROJECTS, *[*RUNS, NODES] * 10])],
 )
-def test_waiting_for_ten_readings_in_45_seconds_asks_for_the_status_of_a_named_run_twice(
-    run: str, requests: Sequence[str]
-) -> None:
+def test_waiting_for_ten_readings_asks_for_the_status_of_a_named_run_every_30_seconds(run: str, requests: Sequence[str]) -> None:
     service = Service()
     (found,) = waited_for(service, Selection(("bert",), (run,)))
     assert len(found.rows) == 4

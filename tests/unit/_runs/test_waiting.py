@@ -337,6 +337,22 @@ def test_the_status_of_a_named_run_is_asked_for_once_and_where_its_nodes_give_re
     assert asked_at == asked
 
 
+def test_a_run_that_ends_and_keeps_its_pending_nodes_is_noticed_after_30_seconds() -> None:
+    service = Service([[run(PENDING, status=None)]], chosen=("2",))
+    statuses = iter([IN_PROGRESS, COMPLETED])
+    with pytest.raises(_errors.WaitError, match=r"it has ended \(RUN_STATE_COMPLETED\)"):
+        _waiting.wait(
+            service.read,
+            lambda _run: next(statuses),
+            WaitOptions(600, 5.0, None),
+            Selection(("bert",), ("2",)),
+            notify=str,
+            clock=lambda: service.now,
+            sleep=service.sleep,
+        )
+    assert service.now == 1030.0
+
+
 def test_a_status_that_could_not_be_asked_is_asked_for_again() -> None:
     service = Service([[run(PENDING, status=None)], [run(PENDING, status=None)], [run(RUNNING)]], status=None, chosen=("2",))
     service.wait()
