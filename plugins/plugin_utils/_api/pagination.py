@@ -43,7 +43,8 @@ count or check that agrees. Everything else is read again, until two sweeps in a
 
 What no such reading can distinguish:
 
-- A service that counts from 0, whose second and last page holds just the ranks 0 to n-1, fewer than ten and not counting down.
+- A service that counts from 0, whose second and last page holds just the ranks 0 to n-1, fewer than ten and not counting down:
+  with its rows in reversed order, a page that holds rank 0 alone.
 - A count that is neither the whole list's nor the page's, and agrees by chance with what was found.
 - A service that ignores the page size and refuses pages that exist: they look like pages beyond the end.
 - Rows that give way to others of the same ranks between two pages of a sweep.
