@@ -315,5 +315,5 @@ def is_plain(text: str) -> bool:
     try:
         from ansible.template import is_trusted_as_template
     except ImportError:
-        return type(text) is str
+        return text.__class__ is str
     return is_trusted_as_template(text)
