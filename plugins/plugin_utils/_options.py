@@ -188,10 +188,21 @@ def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
     for name, value in given.items():
         kind = _KINDS.get(known.get(name, {}).get("type", ""))
         if kind is None or value is None or kind.fits(value):
+            _check_choices(name, value, known.get(name, {}))
             continue
         shown = "" if name in KEYS else f": {_shown(value)}"
         example = _EXAMPLES.get(name, kind.example)
         raise ConfigurationError(f"Invalid value for '{name}'{shown}. It must be {kind.words}, for example {name}: {example}")
+
+
+def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None:
+    items = value.split(",") if isinstance(value, str) else value
+    if name != "group_by" or not isinstance(items, (list, tuple)):
+        return
+    for item in items:
+        if not isinstance(item, str) or item.strip() not in definition["choices"]:
+            choices = ", ".join(definition["choices"])
+            raise ConfigurationError(f"Invalid value for '{name}': {_shown(item)}. Each item must be one of {choices}.")
 
 
 def of_template(name: str, words: str) -> str:
