@@ -196,10 +196,10 @@ def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
 
 
 def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None:
-    items = value.split(",") if isinstance(value, str) else value
-    if name != "group_by" or not isinstance(items, (list, tuple)):
+    """Refuse an item that a list may not have: cores word it differently."""
+    if definition.get("type") != "list" or "choices" not in definition or value is None:
         return
-    for item in items:
+    for item in value.split(",") if isinstance(value, str) else value:
         if not isinstance(item, str) or item.strip() not in definition["choices"]:
             choices = ", ".join(definition["choices"])
             raise ConfigurationError(f"Invalid value for '{name}': {_shown(item)}. Each item must be one of {choices}.")

@@ -165,7 +165,7 @@ def _in_order(runs: Iterable[Run]) -> list[Run]:
 
 
 def _newest(runs: Sequence[Run]) -> dict[str, Run]:
-    """Return the run with the highest number of each project; a name that is no number comes before all numbers."""
+    """Return the run with the highest number of each project; a name that is not a number comes before all numbers."""
     return {
         run.project_id: run for run in sorted(_in_order(runs), key=lambda run: run.number if math.isfinite(run.number) else -1)
     }
