@@ -191,7 +191,8 @@ def test_a_vaulted_file_is_read_if_it_names_the_plugin_and_left_to_others_if_not
             simulator, ANSIBLE_INVENTORY_ENABLED="navercloud.nsml.nodes,yaml,auto", ANSIBLE_VAULT_PASSWORD_FILE="password"
         )
         workplace.write("password", "vault password\n")
-        workplace.write("ours.yml", MINIMAL)
+        # ansible-core 2.22 hides each value of a vaulted file in all output; a host name holds the run's number.
+        workplace.write("ours.yml", MINIMAL.replace("run: 2", "run: latest"))
         workplace.write("hosts.yml", OTHERS)
         workplace.run("ansible-vault", "encrypt", "ours.yml", "hosts.yml")
         assert list(workplace.listed("ours.yml")["_meta"]["hostvars"]) == ["bert-2-0"]
