@@ -31,8 +31,10 @@ CORES = {
 # A look ahead, at a release candidate.
 AHEAD = {"2.22": ("3.13", "3.14")}
 
-# These run whole plays, whose modules coverage would follow too, and reach no line that others do not.
+# These run whole plays, which take most of the suite's time, and reach no line of plugins/ that others do not. Coverage does not
+# follow them, and the artifact does without them.
 STORIES = ("test_awx", "test_demo", "test_examples_*", "test_guide", "test_many_nodes")
+WITHOUT_STORIES = [f"--ignore-glob=*/{name}.py" for name in STORIES]
 
 OLDEST, *_between, NEWEST = CORES
 TESTED = {**CORES, **AHEAD}
@@ -43,10 +45,12 @@ PLACES = [(python, core) for core, pythons in TESTED.items() for python in pytho
 
 LOW_END, HIGH_END = (CORES[OLDEST][0], OLDEST), (CORES[NEWEST][-1], NEWEST)
 ARTIFACT = (CORES[NEWEST][0], NEWEST)
-# Whole plays take most of the suite's time. It runs whole at both ends (sessions oldest_libraries, artifact and coverage), and
-# here: ahead. Everywhere else the unit tests run alone.
+# The suite runs whole at both ends (sessions oldest_libraries and coverage), and here: ahead. The session artifact leaves out
+# STORIES. Everywhere else the unit tests run alone.
 WHOLE = [(TESTED[core][-1], core) for core in AHEAD]
-UNITS_ALONE = [place for place in PLACES if place not in (*WHOLE, ARTIFACT, HIGH_END)]
+UNITS_ALONE = [place for place in PLACES if place not in (*WHOLE, ARTIFACT, LOW_END, HIGH_END)]
+# Enough to show that ansible-test can run the unit tests: the session coverage runs them all at the same place.
+UNDER_ANSIBLE_TEST = ("tests/unit/_hosts/", "tests/unit/test_nodes.py")
 EACH_CORE = [(pythons[-1], core) for core, pythons in CORES.items()]
 
 NAME = "navercloud.nsml"
@@ -101,9 +105,10 @@ def tests(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters(UNITS_ALONE))
 def unit_tests(session: nox.Session, core: str) -> None:
-    """The unit tests; after -- come pytest's own arguments, which may name other tests."""
+    """The unit tests with a fifth of the generated examples; after -- come pytest's own arguments, which may name other tests."""
     session.install(ansible_core(core), *TEST_TOOLS)
-    session.run("pytest", *(session.posargs or ["tests/unit"]))
+    # The examples are the same each time. Sessions that run the integration tests too run them all.
+    session.run("pytest", *(session.posargs or ["--hypothesis-profile=few", "tests/unit"]))
 
 
 @nox.session
@@ -133,9 +138,9 @@ def sanity(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters([HIGH_END]))
 def units(session: nox.Session, core: str) -> None:
-    """ansible-test units."""
+    """ansible-test units, on a part of the unit tests."""
     session.install(ansible_core(core), "pytest-xdist", *TEST_TOOLS)
-    ansible_test(session, "units")
+    ansible_test(session, "units", *UNDER_ANSIBLE_TEST)
 
 
 @nox.session
@@ -149,7 +154,7 @@ def integration(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters([ARTIFACT]))
 def artifact(session: nox.Session, core: str) -> None:
-    """What users install: built, accepted by Galaxy's importer, installed, and put through the suite."""
+    """What users install: built, accepted by Galaxy's importer, installed, and put through the suite without whole plays."""
     session.install(ansible_core(core), "galaxy-importer", *TEST_TOOLS)
     with collection_tree() as source, scratch() as empty:
         installed = build_and_install(session, source, empty)
@@ -160,7 +165,7 @@ def artifact(session: nox.Session, core: str) -> None:
         for name in ("MANIFEST.json", "FILES.json"):
             (installed / name).unlink()
         session.chdir(installed)
-        session.run("pytest", *session.posargs)
+        session.run("pytest", *WITHOUT_STORIES, *session.posargs)
 
 
 @nox.session
@@ -231,7 +236,7 @@ def coverage(session: nox.Session, core: str) -> None:
     """The suite, with the lines and branches of plugins/ that it reaches, in child processes too."""
     session.install(ansible_core(core), "coverage>=7.10", *TEST_TOOLS)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *[f"--ignore-glob=*/{name}.py" for name in STORIES], *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *WITHOUT_STORIES, *session.posargs)
     if not session.posargs:
         session.run("pytest", *[str(path) for name in STORIES for path in sorted(ROOT.glob(f"tests/integration/{name}.py"))])
     session.run("coverage", "combine", "--quiet")
@@ -346,10 +351,10 @@ def ansible_test(session: nox.Session, command: str, *arguments: str) -> None:
         if seed := os.environ.get("SEED_ANSIBLE_TEST"):
             session.run("python", seed, sys.executable)
         session.chdir(collection)
-        told = str(session.run("ansible-test", command, "--local", "--python", str(session.python), *arguments, silent=True))
-        session.log(told)
+        output = str(session.run("ansible-test", command, "--local", "--python", str(session.python), *arguments, silent=True))
+        session.log(output)
         # It ends well, too, when it left out a check that lacks something.
-        if "Skipping sanity test" in told or "is not installed" in told:
+        if "Skipping sanity test" in output or "is not installed" in output:
             session.error("ansible-test left out a check, as it says above.")
 
 
@@ -366,9 +371,9 @@ def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:
     session.chdir(empty)
     session.run("ansible-galaxy", "collection", "build", str(source))
     (built,) = empty.glob("*.tar.gz")
-    told = str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True))
-    if "WARNING" in told:
-        session.error(f"Galaxy's importer warns:\n{told}")
+    output = str(session.run("python", "-m", "galaxy_importer.main", built.name, silent=True))
+    if "WARNING" in output:
+        session.error(f"Galaxy's importer warns:\n{output}")
     session.run("ansible-galaxy", "collection", "install", built.name, "--collections-path", str(empty))
     installed = empty / "ansible_collections" / NAME.replace(".", "/")
     session.run("ansible-doc", "-t", "inventory", f"{NAME}.nodes", env={"ANSIBLE_COLLECTIONS_PATH": str(empty)}, silent=True)

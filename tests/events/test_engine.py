@@ -69,14 +69,21 @@ def events(engine: Rulebook) -> list[str]:
     return re.findall(r"TOLD ([\w -]+)", engine.printed)
 
 
-def test_each_event_is_put_once_over_a_restart_and_an_outage(tmp_path: Path, simulator: Simulator) -> None:
-    rules(tmp_path, state_file=tmp_path / "state", retries=0)
+def test_each_event_is_put_once_over_a_sigterm_a_restart_and_an_outage(tmp_path: Path, simulator: Simulator) -> None:
+    """SIGTERM ends the engine during a hanging request, which would take ten minutes."""
+    rules(tmp_path, state_file=tmp_path / "state", retries=0, timeout=600, deadline=600)
     nodes = simulator.projects[0].runs[1].nodes
     with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
         engine.wait_for("TOLD ready bert-2-1")
         nodes[2].state = NODE_RUNNING
         engine.wait_for("TOLD run_ready")
+        simulator.behaviour.latency = 600
+        answered = len(simulator.requests)
+        while len(simulator.requests) == answered:
+            time.sleep(0.05)
         assert engine.terminate() != 0
+        assert simulator.requests[-1].status is None
+        simulator.behaviour.latency = 0
         assert events(engine) == ["ready bert-2-0", "ready bert-2-1", "ready bert-2-2", "run_ready"]
     nodes[0].state, nodes[0].exit_code = "NODE_STATE_FAILED", 137
     nodes[1].port = 15009
@@ -105,27 +112,6 @@ def test_each_event_is_put_once_over_a_restart_and_an_outage(tmp_path: Path, sim
 
 KEYS = ("NCLOUD_ACCESS_KEY_ID", "NCLOUD_SECRET_ACCESS_KEY", "NCLOUD_NSML_API_KEY")
 FIRST_ID = Project("bert", PROJECT_ID, [Run("2", nodes=[Node()])]).runs[0].nodes[0].id
-
-
-def test_sigterm_during_a_hanging_request_ends_it(tmp_path: Path, simulator: Simulator) -> None:
-    """Within two seconds, here; the request would take ten minutes."""
-    rules(tmp_path, timeout=600, deadline=600)
-    with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
-        engine.wait_for("TOLD ready bert-2-1")
-        simulator.behaviour.latency = 600
-        answered = len(simulator.requests)
-        while len(simulator.requests) == answered:
-            time.sleep(0.05)
-        assert engine.terminate() != 0
-        assert simulator.requests[-1].status is None
-
-
-def test_a_bad_argument_ends_it_with_the_message(tmp_path: Path, simulator: Simulator) -> None:
-    rules(tmp_path, intervals=5)
-    with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
-        assert engine.ended() == 1
-    assert "Did you mean 'interval'?" in engine.printed
-    assert simulator.requests == []
 
 
 def test_it_works_beside_the_collections_of_the_ansible_package_and_other_sources_and_filters(

@@ -135,7 +135,7 @@ def is_like_a_short_run(nodes: list[Node], behaviour: Behaviour, page: int) -> b
     return 0 < len(ranks) < 10 and not (len(ranks) > 1 and ranks == [*reversed(range(len(ranks)))])
 
 
-@settings(max_examples=150)
+@settings(max_examples=settings().max_examples * 3 // 2)
 @given(nodes=node_lists(), behaviour=ordinary(), page_size=st.sampled_from([10, 100, 100, 250]))
 def test_an_ordinary_service_lists_exactly_its_nodes(
     service: Simulator, nodes: list[Node], behaviour: Behaviour, page_size: int
@@ -161,7 +161,7 @@ BROKEN = st.sampled_from(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=settings().max_examples * 4 // 5)
 @given(
     length=st.one_of(st.integers(0, 30), st.integers(0, 250)),
     cap=st.sampled_from([None, 10, 20, 50, 100]),

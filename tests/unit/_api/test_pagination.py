@@ -37,7 +37,7 @@ from ansible_collections.navercloud.nsml.tests.unit.fake_service import (
     whole,
 )
 
-MANY = settings(max_examples=300)
+MANY = settings(max_examples=settings().max_examples * 3)
 
 COSTS = {  # by rows: at a page size of 10, at 100
     0: (2, 2),
