@@ -270,7 +270,6 @@ from ansible.plugins.loader import cache_loader
 from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
@@ -349,7 +348,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AnsibleError as error:
             # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
             raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
-        return _options.check({name: self._value(name) for name in self.option_definitions})
+        definitions = self.option_definitions
+        values = {name: self.get_option(name) for name in definitions}
+        values = _options.without_empty_variables(values, self._config, definitions)
+        return _options.check(values, _options.credential_options(values, self._config, self._key_origins()))
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Set the options as Ansible does, once those of the file are checked and their templates are evaluated.
@@ -369,25 +371,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._is_cached = bool(self.get_option("cache"))
         self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
 
-    def _value(self, name: str) -> Any:
-        """Return the value of an option; an environment variable that is empty counts as one that is not set.
-
-        Pipelines set the variable of a secret that they do not have to nothing. Ansible would take it, and look at no other.
-        """
-        value = self.get_option(name)
-        if value != "" or name in self._config:
-            return value
-        return next(iter(self._variables(name).values()), self.option_definitions[name].get("default"))
-
-    def _variables(self, name: str) -> dict[str, str]:
-        """Return the environment variables that set an option, the preferred one first."""
-        variables = (variable["name"] for variable in reversed(self.option_definitions[name].get("env", ())))
-        return {variable: value for variable in variables if (value := os.environ.get(variable))}
-
     def _warn_of_empty_project(self) -> None:
         """Warn of an empty environment variable that would have chosen a project: without it, all of them are read."""
-        empty = [variable["name"] for variable in self.option_definitions["project"]["env"] if variable["name"] in os.environ]
-        if empty and "project" not in self._config and not self._variables("project"):
+        definition = self.option_definitions["project"]
+        empty = [variable["name"] for variable in definition["env"] if variable["name"] in os.environ]
+        if empty and "project" not in self._config and not _options.environment(definition):
             self.display.warning(
                 f"{empty[0]} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
             )
@@ -401,18 +389,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except ExpressionError as error:
             raise ConfigurationError(_options.of_template(name, str(error))) from None
 
-    def _given_keys(self) -> CredentialOptions:
-        values = {name: self._value(name) for name in (*_options.KEYS, "profile")}
-        if self._config.get("profile"):
-            # It is a choice; a key that happens to be in the environment does not overrule it.
-            values |= {name: self._config.get(name) for name in ("access_key", "secret_key")}
-        return CredentialOptions(**values, origins=self._key_origins())
-
     def _key_origins(self) -> dict[str, str]:
         return {
             name: "the inventory file"
             if self._config.get(name)
-            else f"the environment variable {next(iter(self._variables(name)), '')}"
+            else f"the environment variable {next(iter(_options.environment(self.option_definitions[name])), '')}"
             for name in _options.KEYS
         }
 
@@ -424,12 +405,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             warning=self.display.warning,
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
         )
-        given = self._given_keys()
         self._warn_of_empty_project()
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
-            return _source.read_cached(options, given, reporter, self._cache, name=name, refresh=refresh)
-        return _source.read(options, given, reporter)
+            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError)
+        return _source.read(options, reporter)
 
     def _open_cache(self) -> bool:
         """Return whether Ansible's cache can be used; one that cannot costs no hosts.

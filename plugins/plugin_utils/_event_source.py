@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -26,7 +25,6 @@ from ansible import constants
 from ansible.errors import AnsibleError
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError, RequestError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, KnownRuns, Watch, compare, without
@@ -90,7 +88,6 @@ class Arguments:
     """
 
     options: _options.Options
-    given: CredentialOptions
     interval: float
     state_file: str | None
     initial: bool
@@ -125,29 +122,14 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
         values = config.get_plugin_options("event_source", NAME, direct=arguments)
     except AnsibleError as error:
         raise ConfigurationError(str(error)) from None
-    values = {name: _value(name, value, arguments, definitions[name]) for name, value in values.items()}
+    values = _options.without_empty_variables(values, arguments, definitions)
     defaults = {name: definition.get("default") for name, definition in documented.items()}
     return Arguments(
-        options=_options.check({**defaults, **_NOTHING_CONSTRUCTED, **values}),
-        given=_credentials_of(arguments, values),
+        options=_options.check({**defaults, **_NOTHING_CONSTRUCTED, **values}, _options.credential_options(values, arguments)),
         interval=_options.seconds("interval", values["interval"]),
         state_file=values["state_file"],
         initial=values["initial"],
     )
-
-
-def _value(name: str, value: Any, given: Mapping[str, Any], definition: Mapping[str, Any]) -> Any:
-    """Return the value of an option; an environment variable that is empty counts as one that is not set."""
-    if value != "" or name in given:
-        return value
-    variables = (os.environ.get(variable["name"]) for variable in reversed(definition.get("env", ())))
-    return next(filter(None, variables), definition.get("default"))
-
-
-def _credentials_of(given: Mapping[str, Any], values: Mapping[str, Any]) -> CredentialOptions:
-    """Return the credentials; a profile among the arguments is a choice, which no key in the environment overrules."""
-    of_pair = given if given.get("profile") else values
-    return CredentialOptions(of_pair.get("access_key"), of_pair.get("secret_key"), values["api_key"], values["profile"])
 
 
 def options_of(plugin: Path) -> dict[str, dict[str, Any]]:
@@ -171,7 +153,7 @@ class _Source:
             self._state.check()
         self._known = self._saved = self._remembered()
         reporter = Reporter(notify=_logger.info, verbose=_logger.info, warning=_logger.warning, trace=_logger.debug)
-        self._transport, client = connect(options, arguments.given, reporter)
+        self._transport, client = connect(options, reporter)
         self._follower = Follower(client, options.selection, options.deadline)
         self._faults = Faults()
 

@@ -10,6 +10,7 @@ Ansible has read them already from the file and the environment, and has seen to
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,16 +18,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import (
     ExpressionOptions,
     KeyedGroup,
     check_syntax,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
@@ -119,8 +121,6 @@ _EXAMPLES = {
     "groups": "{leaders: nsml_rank == 0}",
     "keyed_groups": "[{key: nsml_resource_type}]",
 }
-# Empty, they would silently be other projects or another account than the ones that were meant.
-_NEVER_EMPTY = (*KEYS, "profile", "project", "run")
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,48 @@ class Options(ReadOptions):
     strict: bool
 
 
-def check(values: Mapping[str, Any]) -> Options:
+def environment(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables that set an option, the preferred one first; one that is empty sets nothing.
+
+    :param definition: the documentation of the option
+    """
+    variables = (variable["name"] for variable in reversed(definition.get("env", ())))
+    return {name: value for name in variables if (value := os.environ.get(name))}
+
+
+def without_empty_variables(
+    values: Mapping[str, Any], given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the values of options; an environment variable that is empty counts as one that is not set.
+
+    Pipelines set the variable of a secret that they do not have to nothing. Ansible would take it, and look at no other.
+
+    :param values: what Ansible read, by the options' names
+    :param given: the options that the user wrote
+    :param known: the documentation of each option
+    """
+    return {
+        name: next(iter(environment(known[name]).values()), known[name].get("default"))
+        if value == "" and name not in given
+        else value
+        for name, value in values.items()
+    }
+
+
+def credential_options(
+    values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str] | None = None
+) -> CredentialOptions:
+    """Return the credentials; a profile that is written is a choice, which no key in the environment overrules.
+
+    :param given: the options that the user wrote
+    :param origins: where each of the keys comes from, in words, by its name
+    """
+    of_pair = given if given.get("profile") else values
+    pair = of_pair.get("access_key"), of_pair.get("secret_key")
+    return CredentialOptions(*pair, values["api_key"], values["profile"], origins or {})
+
+
+def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
     """Return the options, checked.
 
     :param values: what Ansible read, by the options' names
@@ -160,6 +201,7 @@ def check(values: Mapping[str, Any]) -> Options:
             nodes=None if values["wait_nodes"] is None else _whole("wait_nodes", values["wait_nodes"], 1),
         ),
         strict=values["strict"],
+        credentials=credentials,
     )
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from ansible_collections.navercloud.nsml.plugins.inventory import nodes
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
 
 KNOWN: dict[str, dict[str, Any]] = yaml.safe_load(nodes.DOCUMENTATION)["options"]
@@ -31,4 +32,4 @@ def check(**changes: Any) -> Options:
 
     :raises ConfigurationError: one of them cannot be used
     """
-    return _options.check({**DEFAULTS, **changes})
+    return _options.check({**DEFAULTS, **changes}, CredentialOptions())

@@ -390,10 +390,10 @@ def test_arguments_come_from_the_environment_variables_of_the_inventory_plugin(m
         monkeypatch.setenv(name, value)
     arguments = read_arguments({}, OWN)
     assert (arguments.options.selection.projects, arguments.options.selection.runs) == (("bert",), ("2",))
-    assert (arguments.given.access_key, arguments.given.secret_key) == ("second", "secret")
+    assert (arguments.options.credentials.access_key, arguments.options.credentials.secret_key) == ("second", "secret")
     assert arguments.options.api_url == "https://elsewhere/nsml/v1"
     assert read_arguments({"run": "3"}, OWN).options.selection.runs == ("3",)
-    of_profile = read_arguments({"profile": "research"}, OWN).given
+    of_profile = read_arguments({"profile": "research"}, OWN).options.credentials
     assert (of_profile.access_key, of_profile.secret_key, of_profile.profile) == (None, None, "research")
 
 

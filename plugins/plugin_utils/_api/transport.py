@@ -23,9 +23,8 @@ from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.body import ACCEPTED, UnknownCoding, parse_json, unpacked
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, Attempt, silence_library
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.content import ACCEPTED, UnknownCoding, unpacked
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.local_settings import (
     certificates_fault,
     install,

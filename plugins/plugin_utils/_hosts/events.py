@@ -20,7 +20,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes impo
     NodeChange,
     NodeKey,
     RunChange,
-    key_of,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, variables
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
@@ -34,7 +33,7 @@ def host_names(nodes: Sequence[Node]) -> dict[NodeKey, str]:
     hosts = [Host(node, node.name, {}) for node in nodes]
     # No groups: a default name has a dash, which no group's name has.
     named = lay_out(hosts, (), ExistingNames(), strict=False).hosts
-    return {(key_of(host.node.run), host.node.id): host.name for host in named}
+    return {(host.node.run.key, host.node.id): host.name for host in named}
 
 
 def event_of(change: Change) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def safe_group(value: str) -> str:
 def _order(host: Host) -> tuple[Any, ...]:
     """Sort by project, run number, rank, holder first, node ID; what is not a number comes after all numbers."""
     run = host.node.run
-    return run.project_title, run.project_id, run.number, run.name, place_in_run(host.node)
+    return *run.place, place_in_run(host.node)
 
 
 def _check_ranks(hosts: Sequence[Host], warnings: list[str], strict: bool) -> None:

@@ -56,7 +56,7 @@ def load(value: Any, key: str) -> Snapshot | None:
         if content["key"] != key:
             return None
         runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
-        _check_unique((found.run.project_id, found.run.name) for found in runs)
+        _check_unique(found.run.key for found in runs)
         if not content["available"].isprintable():
             return None
         return Snapshot(runs, float(content["read_at"]), content["available"])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, nodes_of_runs, place_in_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 
 READY, UNREADY, EXITED, GONE, CHANGED = "ready", "unready", "exited", "gone", "changed"
@@ -27,8 +27,6 @@ _NEVER_ALONE = "updateTime"
 
 _ABSENT = object()
 
-# What identifies a run: project ID and run name.
-RunKey = tuple[str, str]
 # What identifies a node: its run, and its node ID.
 NodeKey = tuple[RunKey, str]
 
@@ -147,11 +145,6 @@ class Watch:
     initial: bool = True
 
 
-def key_of(run: Run) -> RunKey:
-    """Return what identifies a run."""
-    return run.project_id, run.name
-
-
 def compare(
     known: KnownRuns | None, reading: Reading, watch: Watch, host_names: Callable[[Sequence[Node]], Mapping[NodeKey, str]]
 ) -> tuple[dict[RunKey, KnownRun], list[Change]]:
@@ -164,12 +157,12 @@ def compare(
     hosts = host_names(nodes)
     listed: dict[RunKey, dict[str, KnownNode]] = {}
     for node in nodes:
-        key = key_of(node.run)
+        key = node.run.key
         listed.setdefault(key, {})[node.id] = KnownNode(node, hosts[key, node.id])
     now: dict[RunKey, KnownRun] = {}
     changes: list[Change] = []
     for run in _in_order(known, reading):
-        key = key_of(run)
+        key = run.key
         step = _RunStep(
             before=known.get(key) if known else None,
             run=run,
@@ -193,7 +186,7 @@ def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> d
     """
     runs = dict(known)
     for change in changes:
-        key = key_of(change.run if isinstance(change, RunChange) else change.now.node.run)
+        key = (change.run if isinstance(change, RunChange) else change.now.node.run).key
         old = before.get(key)
         run = runs.get(key) or replace(before[key], nodes={})  # a run that was given up was known
         if isinstance(change, RunChange):
@@ -207,9 +200,9 @@ def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> d
 
 def _in_order(known: KnownRuns | None, reading: Reading) -> list[Run]:
     """Return the runs of this reading, and those that are lost; one that has ended and is not chosen is forgotten."""
-    runs = {key_of(found.run): found.run for found in reading.runs}
+    runs = {found.run.key: found.run for found in reading.runs}
     lost = {key: replace(known[key].run, status=None) for key in reading.lost if known and key in known}
-    return sorted((runs | lost).values(), key=lambda run: (run.project_title, run.project_id, run.number, run.name))
+    return sorted((runs | lost).values(), key=lambda run: run.place)
 
 
 @dataclass

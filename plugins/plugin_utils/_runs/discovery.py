@@ -24,22 +24,6 @@ _DELETED = ("DELETING", "DELETED")
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
 
-def _ignore(_text: str) -> None:
-    """Take a report that nobody wants."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What to do with what is not an error.
-
-    :param no_run: takes the available runs in words, where none is chosen
-    :param warning: takes a warning
-    """
-
-    no_run: Callable[[str], object] = _ignore
-    warning: Callable[[str], object] = _ignore
-
-
 @dataclass(frozen=True)
 class Project:
     """A project that the keys can see; its name is empty where the service gives none.
@@ -53,14 +37,21 @@ class Project:
 
 
 class Discovery:
-    """Finds the chosen runs, for one reading after the other: what was found by its name stays found."""
+    """Finds the chosen runs, for one reading after the other: what was found by its name stays found.
 
-    def __init__(self, selection: Selection) -> None:
+    ``available`` are the runs that there are, in words, where none is chosen; else it is empty.
+
+    :param warning: takes a warning
+    """
+
+    def __init__(self, selection: Selection, warning: Callable[[str], object] = str) -> None:
+        self.available = ""
         self._selection = selection
+        self._warning = warning
         self._projects: list[Project] | None = None
         self._runs: list[Run] | None = None
 
-    def find(self, read: Read, report: Report) -> list[Run]:
+    def find(self, read: Read) -> list[Run]:
         """Return the chosen runs, with as few requests as that takes.
 
         :param read: reads whole lists of the API
@@ -78,67 +69,69 @@ class Discovery:
         if projects is None and not {run.project_id for run in runs or ()}.issuperset(selection.projects):
             # One has no run yet, or does not exist, or what looks like an ID is a name.
             projects, _none = _lists(read, projects=True, runs=False)
-        return self._choose(projects, runs, report)
+        return self._choose(projects, runs)
 
-    def explain(self, read: Read, report: Report) -> list[Run]:
+    def explain(self, read: Read) -> list[Run]:
         """Look up everything, after the service did not find what was asked for, and return the chosen runs.
 
         :raises SelectionError: what is missing, and what there is
         :raises RequestError: a list could not be read
         """
         self._projects = self._runs = None
-        return self._choose(*_lists(read, projects=True, runs=True), report)
+        return self._choose(*_lists(read, projects=True, runs=True))
 
-    def _choose(self, projects: list[Project] | None, runs: list[Run] | None, report: Report) -> list[Run]:
-        chosen = choose(self._selection, projects, runs, report)
+    def _choose(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
+        """Return the chosen runs, and remember what was found by its name.
+
+        :param projects: all that the keys can see; None when they were not looked up
+        :param runs: all runs of all projects; None when they were not looked up
+        """
+        chosen = self._chosen(projects, runs)
         self._projects = projects
         if not self._selection.has_keywords:  # the status was true when it was read, and is not known from then on
             self._runs = [replace(run, status=None) for run in chosen]
         return chosen
 
+    def _chosen(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
+        """Return the chosen runs, in the order of project and number; none where a keyword fits no run."""
+        selection = self._selection
+        wanted = [
+            Project(project, "") if projects is None else _find_project(project, projects) for project in selection.projects
+        ]
+        names = {project.id: project.name or None for project in wanted}
+        if runs is None:
+            return _in_order(Run(project, run, name) for project, name in names.items() for run in selection.names)
+        mine = [
+            replace(run, project_name=run.project_name or names.get(run.project_id))
+            for run in runs
+            if not names or run.project_id in names
+        ]
+        self._check_names(names, mine)
+        newest = _newest(mine)
+        chosen = [
+            run
+            for run in mine
+            if run.name in selection.names
+            or ALL in selection.runs
+            or (ACTIVE in selection.runs and phase(run.status) is not Phase.ENDED)
+            or (LATEST in selection.runs and run is newest[run.project_id])
+        ]
+        self.available = ""
+        if not chosen:
+            known = (f"{readable(run.name)} {_of_run(run, name_project=True)}" for run in reversed(_in_order(mine)))
+            self.available = f"Available runs: {shortened(known) or 'none'}."
+        return _in_order(chosen)
 
-def choose(selection: Selection, projects: Sequence[Project] | None, runs: Sequence[Run] | None, report: Report) -> list[Run]:
-    """Return the chosen runs, in the order of project and number; none where a keyword fits no run.
-
-    :param projects: all that the keys can see; None when they were not looked up
-    :param runs: all runs of all projects; None when they were not looked up
-    :raises SelectionError: a project or run does not exist, or a name means several
-    """
-    wanted = [Project(project, "") if projects is None else _find_project(project, projects) for project in selection.projects]
-    names = {project.id: project.name or None for project in wanted}
-    if runs is None:
-        return _in_order(Run(project, run, name) for project, name in names.items() for run in selection.names)
-    mine = [
-        replace(run, project_name=run.project_name or names.get(run.project_id))
-        for run in runs
-        if not names or run.project_id in names
-    ]
-    _check_names(selection, names, mine, report)
-    newest = _newest(mine)
-    chosen = [
-        run
-        for run in mine
-        if run.name in selection.names
-        or ALL in selection.runs
-        or (ACTIVE in selection.runs and phase(run.status) is not Phase.ENDED)
-        or (LATEST in selection.runs and run is newest[run.project_id])
-    ]
-    if not chosen:
-        known = (f"{readable(run.name)} {_of_run(run, name_project=True)}" for run in reversed(_in_order(mine)))
-        report.no_run(f"Available runs: {shortened(known) or 'none'}.")
-    return _in_order(chosen)
-
-
-def _check_names(selection: Selection, projects: Mapping[str, str | None], runs: Sequence[Run], report: Report) -> None:
-    """Report the projects without a run that was given by its name; it is an error where none has it."""
-    titles = [readable(name or project) for project, name in projects.items()]
-    for name in selection.names:
-        has_it = {run.project_id for run in runs if run.name == name}
-        if not has_it:
-            raise _no_such_run(name, titles, runs)
-        lacking = [title for project, title in zip(projects, titles) if project not in has_it]
-        if lacking:
-            report.warning(f"Run {readable(name)} was not found in these projects: {shortened(lacking)}.")
+    def _check_names(self, projects: Mapping[str, str | None], runs: Sequence[Run]) -> None:
+        """Warn of the projects without a run that was given by its name; it is an error where none has it."""
+        titles = [readable(name or project) for project, name in projects.items()]
+        for name in self._selection.names:
+            has_it = {run.project_id for run in runs if run.name == name}
+            if not has_it:
+                raise _no_such_run(name, titles, runs)
+            lacking = [title for project, title in zip(projects, titles) if project not in has_it]
+            if lacking:
+                self._warning(f"Run {readable(name)} was not found in these projects: {shortened(lacking)}.")
 
 
 def _lists(
@@ -161,7 +154,7 @@ def _run(row: Row) -> Run:
 
 
 def _in_order(runs: Iterable[Run]) -> list[Run]:
-    return sorted(runs, key=lambda run: (run.project_title, run.project_id, run.number, run.name))
+    return sorted(runs, key=lambda run: run.place)
 
 
 def _newest(runs: Sequence[Run]) -> dict[str, Run]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading, key_of
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
@@ -33,7 +33,7 @@ class Follower:
     def __init__(self, client: Client, selection: Selection, seconds: float) -> None:
         self._client = client
         self._selection = selection
-        self._reader = Reader(client, selection, Report())
+        self._reader = Reader(client, Discovery(selection))
         self._seconds = seconds
 
     def read(self, known: KnownRuns) -> Reading:
@@ -45,7 +45,7 @@ class Follower:
         """
         deadline = Deadline(self._seconds)
         going_on = {key: old.run for key, old in known.items() if not old.has_ended}
-        alone: dict[tuple[str, str], RunRows | None] = {}
+        alone: dict[RunKey, RunRows | None] = {}
         try:
             chosen = self._reader.read(deadline)
         except SelectionError:
@@ -55,8 +55,8 @@ class Follower:
             if not lost:
                 raise
             chosen = self._rest(lost, deadline)
-        chosen = [self._with_status(found, known.get(key_of(found.run)), deadline) for found in chosen]
-        keys = {key_of(found.run) for found in chosen}
+        chosen = [self._with_status(found, known.get(found.run.key), deadline) for found in chosen]
+        keys = {found.run.key for found in chosen}
         alone |= {key: self._alone(run, deadline) for key, run in going_on.items() if key not in keys and key not in alone}
         left = {key: found for key, found in alone.items() if key not in keys}
         return Reading(
@@ -71,7 +71,7 @@ class Follower:
         if not rest or len(rest) == len(self._selection.runs):
             return []
         self._selection = replace(self._selection, runs=rest)
-        self._reader = Reader(self._client, self._selection, Report())
+        self._reader = Reader(self._client, Discovery(self._selection))
         return self._reader.read(deadline)
 
     def _alone(self, run: Run, deadline: Deadline) -> RunRows | None:

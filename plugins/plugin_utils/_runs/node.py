@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
 
 # The documentation names this field in two ways; the example is right (field table against example).
@@ -199,12 +199,6 @@ def check_prefix(prefix: str) -> None:
         raise ConfigurationError(
             f"hostvars_prefix is {prefix!r}. It must be letters, digits and _, begin with a letter or _, and not with ansible_."
         )
-
-
-def state_name(state: str | None) -> str | None:
-    """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
-    words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
-    return re.sub("^(node|run)_state(_|$)", "", words).strip("_") or None
 
 
 def _rank(value: object) -> int | None:

@@ -20,14 +20,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     SelectionError,
     ServerError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Read, Report
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Read
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
 
 # Faults that may concern one run alone.
@@ -38,15 +37,11 @@ _MOST_READINGS = 5
 
 
 class Reader:
-    """Reads the chosen runs, again and again; what was found once is not looked up again.
+    """Reads the chosen runs, again and again; what was found once is not looked up again."""
 
-    :param report: takes what is not an error
-    """
-
-    def __init__(self, api: Client, selection: Selection, report: Report) -> None:
+    def __init__(self, api: Client, discovery: Discovery) -> None:
         self._api = api
-        self._discovery = Discovery(selection)
-        self._report = report
+        self._discovery = discovery
 
     def read(self, deadline: Deadline) -> list[RunRows]:
         """Return the chosen runs, with the rows of their nodes, in the order of project and number.
@@ -58,7 +53,7 @@ class Reader:
         def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
             return self._api.read(endpoints, deadline)
 
-        runs: Sequence[Run] = self._discovery.find(read_lists, self._report)
+        runs: Sequence[Run] = self._discovery.find(read_lists)
         for _attempt in range(_MOST_READINGS):
             try:
                 return _read_nodes(runs, read_lists)
@@ -73,19 +68,14 @@ class Reader:
         :raises NotFoundError: nothing is missing, or the look-up failed too
         """
         try:
-            meant = self._discovery.explain(read_lists, self._report)
+            meant = self._discovery.explain(read_lists)
         except SelectionError as reason:
             raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
         except RequestError:
             raise error from None
-        if {(run.project_id, run.name) for run in meant} == {(run.project_id, run.name) for run in tried}:
+        if {run.key for run in meant} == {run.key for run in tried}:
             raise error
         return meant
-
-
-def read(api: Client, selection: Selection, deadline: Deadline) -> list[RunRows]:
-    """Return the chosen runs as a :class:`Reader` reads them once, without reports."""
-    return Reader(api, selection, Report()).read(deadline)
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:

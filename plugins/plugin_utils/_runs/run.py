@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
+# What identifies a run: project ID and run name.
+RunKey = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -28,6 +31,16 @@ class Run:
     name: str
     project_name: str | None = None
     status: str | None = None
+
+    @property
+    def key(self) -> RunKey:
+        """What identifies the run."""
+        return self.project_id, self.name
+
+    @property
+    def place(self) -> tuple[str, str, float, str]:
+        """What sorts runs: project and number."""
+        return self.project_title, self.project_id, self.number, self.name
 
     @property
     def project_title(self) -> str:

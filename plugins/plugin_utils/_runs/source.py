@@ -11,8 +11,6 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ansible.errors import AnsibleError
-
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
@@ -42,6 +40,7 @@ class ReadOptions:
     deadline: float
     verify: bool | str
     wait_options: WaitOptions
+    credentials: CredentialOptions
 
 
 @dataclass(frozen=True)
@@ -60,79 +59,71 @@ class Reporter:
     trace: Callable[[str], object]
 
 
-def read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> list[RunRows]:
+def read(options: ReadOptions, reporter: Reporter) -> list[RunRows]:
     """Return the chosen runs with the rows of their nodes, read now, and waited for where the user wants that.
 
     :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
     """
-    return _read(options, given, reporter).runs
+    return _read(options, reporter).runs
 
 
 def read_cached(
     options: ReadOptions,
-    given: CredentialOptions,
     reporter: Reporter,
     cache: MutableMapping[str, Any],
     *,
     name: str,
     refresh: bool,
+    damage: type[Exception],
 ) -> list[RunRows]:
     """Return what the cache holds for these options, or else :func:`read` it and store it there.
 
     :param cache: Ansible's
     :param name: that of the cache's plugin
     :param refresh: read and store, whatever the cache holds
+    :param damage: what the cache raises for an entry that is damaged, which is a miss as one that is not there
     :raises NsmlError: as :func:`read` does; nothing is stored then
     """
-    access_key = _credentials.resolve_access_key(given, warning=reporter.warning)
+    access_key = _credentials.resolve_access_key(options.credentials, warning=reporter.warning)
     key = _snapshot.key(options.api_url, access_key, options.selection)
     try:
-        stored = None if refresh else _stored(cache, key)
+        stored = None if refresh else cache[key]
+    except (KeyError, TypeError, damage):  # nothing is stored, it has expired, or its file is damaged
+        stored = None
     except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
         reporter.warning(
             f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes are read from the service."
         )
-        return read(options, given, reporter)
+        return read(options, reporter)
     if (snapshot := _snapshot.load(stored, key)) and _is_enough(snapshot, options):
         age = max(0.0, time.time() - snapshot.read_at)
         reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
         _report(snapshot, options, reporter)
         return snapshot.runs
-    snapshot = _read(options, given, reporter)
+    snapshot = _read(options, reporter)
     cache[key] = _snapshot.dump(snapshot, key)
     return snapshot.runs
 
 
-def _stored(cache: MutableMapping[str, Any], key: str) -> object:
-    try:
-        return cache[key]
-    except (KeyError, TypeError, AnsibleError):  # nothing is stored, it has expired, or its file is damaged
-        return None
-
-
-def _read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> Snapshot:
+def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
     # Imported where they are needed: they load requests, which takes longer than a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Report
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
-    transport, api = connect(options, given, reporter)
+    transport, api = connect(options, reporter)
+    discovery = Discovery(options.selection, reporter.warning)
+    reader = Reader(api, discovery)
     deadline: Deadline  # of the reading under way, with the requests that follow it
-    available = ""
 
     def read_once() -> list[RunRows]:
-        nonlocal deadline, available
-        deadline, available = Deadline(options.deadline), ""
+        nonlocal deadline
+        deadline = Deadline(options.deadline)
         return reader.read(deadline)
-
-    def remember(runs: str) -> None:
-        nonlocal available
-        available = runs
 
     def status_of(run: Run) -> str | None:
         return api.status(run.project_id, run.name, deadline)
 
-    reader = Reader(api, options.selection, Report(no_run=remember, warning=reporter.warning))
     began = time.monotonic()
     try:
         if options.wait_options.timeout:
@@ -142,7 +133,7 @@ def _read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) ->
                 options.wait_options,
                 options.selection,
                 notify=reporter.notify,
-                available=lambda: available,
+                available=lambda: discovery.available,
             )
         else:
             runs = read_once()
@@ -150,13 +141,13 @@ def _read(options: ReadOptions, given: CredentialOptions, reporter: Reporter) ->
     finally:
         transport.close()
     seconds = time.monotonic() - began
-    snapshot = Snapshot(runs, time.time(), available)
+    snapshot = Snapshot(runs, time.time(), discovery.available)
     reporter.verbose(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
     _report(snapshot, options, reporter)
     return snapshot
 
 
-def connect(options: ReadOptions, given: CredentialOptions, reporter: Reporter) -> tuple[Transport, Client]:
+def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client]:
     """Return what sends requests, which the caller closes, and what reads lists with it.
 
     :raises ConfigurationError: a credential is missing, or an option cannot be used
@@ -165,7 +156,7 @@ def connect(options: ReadOptions, given: CredentialOptions, reporter: Reporter) 
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
-    credentials = _credentials.resolve(given, warning=reporter.warning)
+    credentials = _credentials.resolve(options.credentials, warning=reporter.warning)
     reporter.verbose(f"keys: {credentials.origin}")
     transport = Transport(
         options.api_url,

@@ -44,3 +44,9 @@ def phase(state: str | None) -> Phase:
     """
     word = re.sub(r"[\s_-]", "", state or "").lower()
     return _PHASES.get(re.sub("^(node|run)state", "", word), Phase.UNKNOWN)
+
+
+def state_name(state: str | None) -> str | None:
+    """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
+    words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
+    return re.sub("^(node|run)_state(_|$)", "", words).strip("_") or None

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownNode, KnownRun, KnownRuns, RunKey, key_of
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownNode, KnownRun, KnownRuns
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
 
@@ -126,7 +126,7 @@ def _run(content: Mapping[str, Any]) -> tuple[RunKey, KnownRun]:
         status=_check(fields["status"], str, type(None)),
     )
     reported = _check(content["reported"], list, type(None))
-    return key_of(run), KnownRun(
+    return run.key, KnownRun(
         run=run,
         nodes=_nodes(_check(content["nodes"], list), run),
         settled=frozenset(_check(node_id, str) for node_id in _check(content["settled"], list)),

@@ -21,7 +21,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     WaitError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, nodes_of_run
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
@@ -155,14 +155,14 @@ class _Watch:
     def __init__(self, wait_options: WaitOptions, selection: Selection) -> None:
         self._wanted = wait_options.nodes
         self._selection = selection
-        self._seen: set[tuple[str, str]] = set()
-        self._unready: dict[tuple[str, str], RunState] = {}
+        self._seen: set[RunKey] = set()
+        self._unready: dict[RunKey, RunState] = {}
         self._exited_since: dict[Place, float] = {}
-        self._status_known: dict[tuple[str, str], tuple[Set[str], float]] = {}  # of which nodes, and when
+        self._status_known: dict[RunKey, tuple[Set[str], float]] = {}  # of which nodes, and when
 
     def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
         """Return the runs that must become ready."""
-        return [found for found in runs if _key(found.run) in self._seen or not is_idle(found, self._selection)]
+        return [found for found in runs if found.run.key in self._seen or not is_idle(found, self._selection)]
 
     def update(self, runs: Sequence[RunRows], status_of: Callable[[Run], str | None], now: float) -> list[RunState]:
         """Return the runs that are not ready yet, those that are missing by now among them.
@@ -170,8 +170,8 @@ class _Watch:
         :param now: when the reading began, in seconds
         :raises WaitError: one of them will not become ready
         """
-        states = {_key(found.run): RunState(found, self._wanted) for found in runs}
-        begun = [found.run for found in runs if _key(found.run) not in self._seen]
+        states = {found.run.key: RunState(found, self._wanted) for found in runs}
+        begun = [found.run for found in runs if found.run.key not in self._seen]
         missing = {
             key: state for key, state in self._unready.items() if key not in states and not self._is_replaced(state.run, begun)
         }
@@ -192,7 +192,7 @@ class _Watch:
 
         None is listed, one is gone, one has exited, or they have not become ready for a while: a run may end and keep its nodes.
         """
-        key = _key(state.run)
+        key = state.run.key
         node_ids, since = self._status_known.get(key, (frozenset(), -math.inf))
         has_reason = not state.node_ids or not node_ids <= state.node_ids or state.exited or now - since >= _SILENCE
         status = state.run.status or (status_of(state.run) if has_reason else None)
@@ -263,12 +263,8 @@ class RunState:
         return f"{title}: {self._ready} of {self._needed} nodes ready{missing}"
 
 
-def _key(run: Run) -> tuple[str, str]:
-    return run.project_id, run.name
-
-
 def _place(node: Node) -> Place:
-    return *_key(node.run), node.id if node.rank is None else node.rank
+    return *node.run.key, node.id if node.rank is None else node.rank
 
 
 def _which(node: Node) -> str:

@@ -18,14 +18,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes impo
     NodeKey,
     Reading,
     RunChange,
-    RunKey,
     Watch,
     compare,
-    key_of,
     without,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 BERT: RunKey = ("project-of-bert", "2")
@@ -61,7 +59,7 @@ EMPTY = chosen()
 
 
 def names(nodes: Sequence[Node]) -> dict[NodeKey, str]:
-    return {(key_of(node.run), node.id): f"host-{node.id}" for node in nodes}
+    return {(node.run.key, node.id): f"host-{node.id}" for node in nodes}
 
 
 def reported(change: Change) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Report
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
@@ -58,7 +58,7 @@ def found(runs: Sequence[Run]) -> list[tuple[str, str]]:
 
 
 def find(project: str | None, *runs: str, lists: Lists | None = None) -> list[tuple[str, str]]:
-    return found(Discovery(Selection((project,) if project else (), runs)).find((lists or Lists()).read, Report()))
+    return found(Discovery(Selection((project,) if project else (), runs)).find((lists or Lists()).read))
 
 
 # The fewest requests, and what they find.
@@ -103,7 +103,7 @@ def test_the_order_of_the_lists_does_not_change_what_is_found(order: Sequence[Ro
 def test_a_run_knows_its_project_by_the_name_that_the_list_of_projects_gives() -> None:
     lists = Lists(runs=[{"projectId": BERT, "runName": 2}])
     for runs in ("all", "2"):
-        (run,) = Discovery(Selection(("bert",), (runs,))).find(lists.read, Report())
+        (run,) = Discovery(Selection(("bert",), (runs,))).find(lists.read)
         assert run.project_title == "bert"
 
 
@@ -138,11 +138,12 @@ def test_where_no_run_is_chosen_the_runs_of_the_project_are_described_with_their
         ([*ended, run_row(GPT, "gpt", "3", RUNNING)], "Available runs: 10 of bert (FAILED), 2 of bert (FAILED)."),
         ([run_row(GPT, "gpt", "3", RUNNING)], "Available runs: none."),
     ):
-        printed: list[str] = []
         discovery = Discovery(Selection(("bert",), ("active",)))
         for selected in (discovery.find, discovery.explain):
-            assert selected(Lists(runs=runs).read, Report(no_run=printed.append)) == []
-        assert printed == [text, text]
+            assert selected(Lists(runs=runs).read) == []
+            assert discovery.available == text
+        assert discovery.find(Lists().read) != []
+        assert discovery.available == ""
 
 
 def test_an_id_wins_over_a_name() -> None:
@@ -167,8 +168,7 @@ def test_a_name_that_resembles_an_id_is_found_with_a_keyword() -> None:
 def find_in(projects: tuple[str, ...], *runs: str, lists: Lists | None = None) -> tuple[list[tuple[str, str]], list[str]]:
     """Return what is found, and the warnings."""
     warnings: list[str] = []
-    report = Report(warning=warnings.append)
-    return found(Discovery(Selection(projects, runs)).find((lists or Lists()).read, report)), warnings
+    return found(Discovery(Selection(projects, runs), warnings.append).find((lists or Lists()).read)), warnings
 
 
 @pytest.mark.parametrize(
@@ -234,23 +234,23 @@ def test_what_was_found_by_its_name_stays_found(
     projects: tuple[str, ...], runs: tuple[str, ...], asked: list[list[Endpoint]]
 ) -> None:
     lists, discovery = Lists(), Discovery(Selection(projects, runs))
-    first, second, third = (found(discovery.find(lists.read, Report())) for _reading in range(3))
+    first, second, third = (found(discovery.find(lists.read)) for _reading in range(3))
     assert first == second == third
     assert [endpoints for endpoints in lists.asked if endpoints] == asked
 
 
 def test_the_status_that_the_list_of_runs_gave_once_is_not_taken_for_that_of_later_readings() -> None:
     lists, discovery = Lists(), Discovery(Selection((), ("3",)))
-    statuses = [discovery.find(lists.read, Report())[0].status for _reading in range(2)]
+    statuses = [discovery.find(lists.read)[0].status for _reading in range(2)]
     assert statuses == [RUNNING, None]
 
 
 def test_an_explanation_replaces_what_was_found() -> None:
     lists, discovery = Lists(), Discovery(Selection(("bert",), ("2",)))
-    assert found(discovery.find(lists.read, Report())) == [(BERT, "2")]
+    assert found(discovery.find(lists.read)) == [(BERT, "2")]
     moved = Lists([project_row("p9", "bert")], [run_row("p9", "bert", "2")])
-    assert found(discovery.explain(moved.read, Report())) == [("p9", "2")]
-    assert found(discovery.find(moved.read, Report())) == [("p9", "2")]
+    assert found(discovery.explain(moved.read)) == [("p9", "2")]
+    assert found(discovery.find(moved.read)) == [("p9", "2")]
 
 
 # What does not exist.
@@ -336,7 +336,7 @@ def test_many_runs_are_cut_to_the_nearest() -> None:
 def test_explain_reads_both_lists_at_once_and_finds_what_an_id_like_name_means() -> None:
     name = "resnet50imagenet2024"
     lists = Lists([project_row("p1", name)], [run_row("p1", name, "4")])
-    assert found(Discovery(Selection((name,), ("4",))).explain(lists.read, Report())) == [("p1", "4")]
+    assert found(Discovery(Selection((name,), ("4",))).explain(lists.read)) == [("p1", "4")]
     assert lists.asked == [[PROJECTS, RUNS]]
 
 

@@ -24,7 +24,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import 
     nodes_of_run,
     nodes_of_runs,
     prefix_of,
-    state_name,
     variables,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
@@ -105,29 +104,6 @@ def test_world_size_is_the_number_of_ranks_and_a_node_without_a_rank_counts_as_o
 )
 def test_a_node_is_called_by_project_run_and_rank_or_by_its_id(changes: dict[str, Any], name: str) -> None:
     assert node(**{"nodeId": "n0", **changes}).name == name
-
-
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        ("NODE_STATE_RUNNING", "running"),
-        ("node_state_running", "running"),
-        (" Running ", "running"),
-        ("PENDING", "pending"),
-        ("Node State Running", "running"),
-        ("NODE-STATE-RUNNING", "running"),
-        ("RUN_STATE_IN_PROGRESS", "in_progress"),
-        ("in-progress", "in_progress"),
-        ("In  Progress", "in_progress"),
-        ("NODE_STATEFUL", "node_stateful"),
-        ("NODE_STATE_", None),
-        (" ", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_a_state_is_written_as_users_write_it(sent: str | None, expected: str | None) -> None:
-    assert state_name(sent) == expected
 
 
 @pytest.mark.parametrize(

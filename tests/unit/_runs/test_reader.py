@@ -23,7 +23,8 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     SelectionError,
     ServerError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import read
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
@@ -73,7 +74,7 @@ def path(project: str, run: str) -> str:
 
 
 def read_runs(api: FakeApi, project: str | None, *chosen: str) -> list[RunRows]:
-    return read(cast(Client, api), Selection((project,) if project else (), chosen), DEADLINE)
+    return Reader(cast(Client, api), Discovery(Selection((project,) if project else (), chosen))).read(DEADLINE)
 
 
 def listed(found: Sequence[RunRows]) -> dict[tuple[str, str], list[Any]]:

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +36,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.tests.unit import options
 from ansible_collections.navercloud.nsml.tests.unit.inventory import PROJECT_ID, URL, row, rows, serve, serve_nodes
 
-GIVEN = CredentialOptions("accessKey0000000", "secretKey0000000", "apiKey0000000000")
+KEYS = CredentialOptions("accessKey0000000", "secretKey0000000", "apiKey0000000000")
 PENDING = {"state": "NODE_STATE_PENDING", "host": None, "sshPort": None}
 
 
@@ -73,7 +73,15 @@ def printed() -> Printed:
 
 
 def chosen(**changes: Any) -> Options:
-    return options.check(**{"project": PROJECT_ID, "run": 2, "retries": 0, **changes})
+    """Return options with the keys, unless others are given."""
+    keys = changes.pop("credentials", KEYS)
+    return replace(options.check(**{"project": PROJECT_ID, "run": 2, "retries": 0, **changes}), credentials=keys)
+
+
+def read_cached(
+    wanted: Options, reporter: _source.Reporter, cache: dict[str, Any], *, name: str = "jsonfile", refresh: bool = False
+) -> list[RunRows]:
+    return _source.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError)
 
 
 def sent(call: int = 0) -> requests.PreparedRequest:
@@ -85,11 +93,11 @@ def test_the_service_is_asked_as_the_options_are(printed: Printed, tmp_path: Pat
     authority.write_text("")
     responses.get(f"https://proxy.example/v1/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
     changes = {"api_url": "https://proxy.example/v1", "page_size": 37, "timeout": 7.5, "ca_path": str(authority)}
-    (found,) = _source.read(chosen(**changes), GIVEN, printed.reporter)
+    (found,) = _source.read(chosen(**changes), printed.reporter)
     assert (found.run.name, found.rows) == ("2", rows(3))
     assert str(sent().url).endswith("?page=1&pageSize=37")
-    assert sent().headers["x-ncp-iam-access-key"] == GIVEN.access_key
-    assert sent().headers["x-ncp-apigw-api-key"] == GIVEN.api_key
+    assert sent().headers["x-ncp-iam-access-key"] == KEYS.access_key
+    assert sent().headers["x-ncp-apigw-api-key"] == KEYS.api_key
     settings: dict[str, Any] = vars(sent())["req_kwargs"]  # where `responses` notes how it was sent
     assert settings["verify"] == str(authority)
     assert 7 < settings["timeout"] <= 7.5
@@ -99,7 +107,7 @@ def test_the_service_is_asked_as_the_options_are(printed: Printed, tmp_path: Pat
 
 def test_requests_are_traced(printed: Printed) -> None:
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
-    _source.read(chosen(), GIVEN, printed.reporter)
+    _source.read(chosen(), printed.reporter)
     exchange, proof = printed.traced
     path = f"GET {urlsplit(URL).path}/projects/{PROJECT_ID}/runs/2/nodes"
     assert exchange.startswith(f"{path}?page=1&pageSize=100: 200, 3 rows, totalCount 3, ")
@@ -108,7 +116,7 @@ def test_requests_are_traced(printed: Printed) -> None:
 
 def test_that_nobody_checks_the_certificate_is_a_warning(printed: Printed) -> None:
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
-    _source.read(chosen(validate_certs=False), GIVEN, printed.reporter)
+    _source.read(chosen(validate_certs=False), printed.reporter)
     assert printed.warnings == ["validate_certs is off: nobody checks that it is the service that gets the API key."]
 
 
@@ -127,20 +135,20 @@ def test_as_many_pages_are_asked_for_at_once_as_the_options_allow(printed: Print
         return 200, {}, json.dumps({"nodes": nodes, "totalCount": 125})
 
     responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
-    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), GIVEN, printed.reporter)
+    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), printed.reporter)
     assert found.rows == rows(125)
 
 
 def test_as_many_faults_are_retried_as_the_options_allow(printed: Printed) -> None:
     serve_faults()
     with pytest.raises(ServerError):
-        _source.read(chosen(retries=0), GIVEN, printed.reporter)
+        _source.read(chosen(retries=0), printed.reporter)
     assert len(responses.calls) == 1
 
 
 def test_the_deadline_is_that_of_the_options(printed: Printed) -> None:
     with pytest.raises(TimeExceeded, match="the deadline of 1e-09 s is over"):
-        _source.read(chosen(deadline=1e-9), GIVEN, printed.reporter)
+        _source.read(chosen(deadline=1e-9), printed.reporter)
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -154,16 +162,16 @@ def test_no_connection_is_left_open(printed: Printed, monkeypatch: pytest.Monkey
     if fails:
         serve_faults()
         with pytest.raises(ServerError):
-            _source.read(chosen(), GIVEN, printed.reporter)
+            _source.read(chosen(), printed.reporter)
     else:
         serve_nodes(rows(1))
-        _source.read(chosen(), GIVEN, printed.reporter)
+        _source.read(chosen(), printed.reporter)
     assert len(closed) == 1
 
 
 def test_nothing_is_sent_without_keys(printed: Printed) -> None:
     with pytest.raises(ConfigurationError, match="access_key"):
-        _source.read(chosen(), CredentialOptions(), printed.reporter)
+        _source.read(chosen(credentials=CredentialOptions()), printed.reporter)
     assert len(responses.calls) == 0
 
 
@@ -173,9 +181,9 @@ def test_a_file_of_keys_that_others_can_read_is_warned_of(printed: Printed) -> N
     configure.write_text("ncloud_access_key_id=fileAccess000\nncloud_secret_access_key=fileSecret000\n")
     configure.chmod(0o644)
     serve_nodes(rows(1))
-    _source.read(chosen(), CredentialOptions(api_key=GIVEN.api_key), printed.reporter)
+    _source.read(chosen(credentials=CredentialOptions(api_key=KEYS.api_key)), printed.reporter)
     assert len(printed.warnings) == 1
-    _source.read_cached(chosen(), CredentialOptions(api_key=GIVEN.api_key), printed.reporter, {}, name="jsonfile", refresh=False)
+    read_cached(chosen(credentials=CredentialOptions(api_key=KEYS.api_key)), printed.reporter, {})
     assert len(printed.warnings) == 3  # whose key it is, and then the keys
 
 
@@ -184,7 +192,7 @@ def test_what_is_not_ready_is_waited_for(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
     serve_nodes([row()])
     serve(path, {"status": "RUN_STATE_IN_PROGRESS"})
-    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), GIVEN, printed.reporter)
+    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), printed.reporter)
     assert found.rows == [row()]
     assert [str(call.request.path_url).partition("?")[0] for call in responses.calls] == [
         f"/nsml/v1{path}/nodes",
@@ -199,7 +207,7 @@ def test_a_run_that_is_over_is_not_waited_for(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
     serve(f"/projects/{PROJECT_ID}/runs/2", {"status": "RUN_STATE_COMPLETED"})
     with pytest.raises(WaitError, match="has ended"):
-        _source.read(chosen(wait_timeout=60), GIVEN, printed.reporter)
+        _source.read(chosen(wait_timeout=60), printed.reporter)
 
 
 def serve_runs(**statuses: str) -> None:
@@ -215,9 +223,9 @@ def test_where_no_run_is_chosen_the_runs_of_the_project_are_printed_with_their_s
     cache: dict[str, Any] = {}
     none = "no run is active, so there are no hosts."
 
-    assert _source.read_cached(chosen(run="active"), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == []
+    assert read_cached(chosen(run="active"), printed.reporter, cache) == []
     assert printed.notices == [f"{none} Available runs: 2 of bert (FAILED), 1 of bert (RUN_STATE_COMPLETED)."]
-    assert _source.read_cached(chosen(run="active"), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == []
+    assert read_cached(chosen(run="active"), printed.reporter, cache) == []
     assert printed.notices[1:] == printed.notices[:1]
 
 
@@ -227,7 +235,7 @@ def test_runs_of_unknown_status_without_nodes_are_named_together_in_one_line_for
         serve_nodes([], run=run)
     serve_nodes([row()], run="4")
 
-    _source.read(chosen(run=["active", 1]), GIVEN, printed.reporter)
+    _source.read(chosen(run=["active", 1]), printed.reporter)
 
     assert [line for line in printed.details if "unknown" in line] == ["runs of unknown status without nodes: 2 of bert (BAR)"]
     assert printed.notices == []
@@ -244,7 +252,7 @@ def test_runs_without_nodes_of_which_some_are_expected_are_one_warning_with_thei
     warning = "Runs without nodes, and so without hosts: 1 of bert (FOO), 3 of bert (RUN_STATE_IN_PROGRESS), 4 of bert (PENDING)."
 
     for _time in range(2):
-        _source.read_cached(chosen(run=["all", 1]), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
+        read_cached(chosen(run=["all", 1]), printed.reporter, cache)
 
     assert printed.warnings == [warning, warning]
     assert "from the cache" in printed.counts[1]
@@ -258,7 +266,7 @@ def test_a_named_run_without_nodes_is_asked_for_its_status_which_the_cache_keeps
     status = body.get("status", "no status")
 
     for _time in range(2):
-        _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
+        read_cached(chosen(), printed.reporter, cache)
 
     assert printed.warnings == [f"Runs without nodes, and so without hosts: 2 of {PROJECT_ID} ({status})."] * 2
     assert [call.request.path_url.endswith("/runs/2") for call in responses.calls].count(True) == 1
@@ -266,27 +274,27 @@ def test_a_named_run_without_nodes_is_asked_for_its_status_which_the_cache_keeps
 
 def test_a_named_run_with_nodes_is_not_asked_for_its_status(printed: Printed) -> None:
     serve_nodes([row()])
-    _source.read(chosen(), GIVEN, printed.reporter)
+    _source.read(chosen(), printed.reporter)
     assert (len(responses.calls), printed.warnings) == (1, [])
 
 
 def test_wait_nodes_without_wait_timeout_is_a_warning(printed: Printed) -> None:
     serve_nodes([row()])
-    _source.read(chosen(wait_nodes=1), GIVEN, printed.reporter)
+    _source.read(chosen(wait_nodes=1), printed.reporter)
     assert printed.warnings == ["'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds."]
-    _source.read(chosen(wait_nodes=1, wait_timeout=60), GIVEN, printed.reporter)
+    _source.read(chosen(wait_nodes=1, wait_timeout=60), printed.reporter)
     assert len(printed.warnings) == 1
 
 
 def test_the_end_of_waiting_for_no_run_lists_the_runs_with_their_states(printed: Printed) -> None:
     serve_runs(r1="COMPLETED")
     with pytest.raises(WaitError, match=r"no run fits yet\. Available runs: 1 of bert \(COMPLETED\)\. Check"):
-        _source.read(chosen(run="active", wait_timeout=1, wait_interval=0.01), GIVEN, printed.reporter)
+        _source.read(chosen(run="active", wait_timeout=1, wait_interval=0.01), printed.reporter)
 
 
 def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
-    (found,) = _source.read(chosen(), GIVEN, printed.reporter)
+    (found,) = _source.read(chosen(), printed.reporter)
     assert found.rows == [row(**PENDING)]
     assert printed.notices == []
 
@@ -294,7 +302,7 @@ def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(printed: Printed
 # The cache.
 
 
-def key_of(wanted: Options, access_key: str | None = GIVEN.access_key) -> str:
+def key_of(wanted: Options, access_key: str | None = KEYS.access_key) -> str:
     return _snapshot.key(wanted.api_url, str(access_key), wanted.selection)
 
 
@@ -311,10 +319,7 @@ REMEMBERED = [RunRows(RUN, rows(2)), RunRows(Run(PROJECT_ID, "3", "project"), ro
 def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(printed: Printed) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=90)
     assert (
-        _source.read_cached(
-            chosen(), CredentialOptions(GIVEN.access_key), printed.reporter, cache, name="jsonfile", refresh=False
-        )
-        == REMEMBERED
+        read_cached(chosen(credentials=CredentialOptions(KEYS.access_key)), printed.reporter, cache, refresh=False) == REMEMBERED
     )
     assert len(responses.calls) == 0
     assert re.fullmatch(r"nodes: 5, runs: 2, from the cache, 9\d s old", printed.counts[0])
@@ -322,7 +327,7 @@ def test_what_the_cache_holds_is_taken_without_a_request_or_a_secret(printed: Pr
 
 def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(printed: Printed) -> None:
     cache = stored(REMEMBERED, chosen(), seconds_ago=-90)
-    assert _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == REMEMBERED
+    assert read_cached(chosen(), printed.reporter, cache) == REMEMBERED
     assert printed.details == ["nodes: 5, runs: 2, from the cache, 0 s old"]
 
 
@@ -339,14 +344,14 @@ def test_what_a_clock_ahead_of_ours_has_stored_is_not_older_than_now(printed: Pr
 def test_a_miss_is_read_and_stored(printed: Printed, held: dict[str, Any], refresh: bool) -> None:
     cache = dict(held)
     serve_nodes(rows(4))
-    read = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=refresh)
+    read = read_cached(chosen(), printed.reporter, cache, refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
     assert printed.counts[0].startswith("nodes: 4, runs: 1, read now, requests: 1,")
     snapshot = _snapshot.load(cache[key_of(chosen())], key_of(chosen()))
     assert snapshot
     assert snapshot.runs == read
     assert 0 <= time.time() - snapshot.read_at < 10
-    assert _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False) == read
+    assert read_cached(chosen(), printed.reporter, cache) == read
     assert len(responses.calls) == 1
 
 
@@ -364,7 +369,7 @@ class BrokenCache(dict[str, Any]):
 def test_a_cache_that_cannot_be_read_is_a_miss(printed: Printed, error: Exception) -> None:
     serve_nodes(rows(1))
     cache = BrokenCache(error)
-    (found,) = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
+    (found,) = read_cached(chosen(), printed.reporter, cache)
     assert found.rows == rows(1)
     assert list(cache) == [key_of(chosen())]
 
@@ -377,7 +382,7 @@ def test_a_cache_that_fails_in_any_other_way_costs_one_warning_that_names_it_and
 ) -> None:
     serve_nodes(rows(1))
     cache = BrokenCache(error)
-    (found,) = _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="community.general.redis", refresh=False)
+    (found,) = read_cached(chosen(), printed.reporter, cache, name="community.general.redis")
     assert found.rows == rows(1)
     assert printed.warnings == [
         f"Cannot read the cache 'community.general.redis': {str(error).rstrip('.')}. The nodes are read from the service."
@@ -390,7 +395,7 @@ def test_a_failed_reading_is_not_stored(printed: Printed) -> None:
     cache = stored(REMEMBERED, chosen())
     before = dict(cache)
     with pytest.raises(ServerError):
-        _source.read_cached(chosen(), GIVEN, printed.reporter, cache, name="jsonfile", refresh=True)
+        read_cached(chosen(), printed.reporter, cache, refresh=True)
     assert cache == before
 
 
@@ -398,14 +403,12 @@ def test_a_failed_reading_is_not_stored(printed: Printed) -> None:
 def test_what_is_not_ready_is_a_miss_for_one_who_waits(printed: Printed, wait_timeout: int, requests_made: int) -> None:
     cache = stored([RunRows(RUN, [row(**PENDING)])], chosen())
     serve_nodes([row()])
-    _source.read_cached(chosen(wait_timeout=wait_timeout), GIVEN, printed.reporter, cache, name="jsonfile", refresh=False)
+    read_cached(chosen(wait_timeout=wait_timeout), printed.reporter, cache)
     assert len(responses.calls) == requests_made
 
 
 def test_what_is_ready_is_a_hit_for_one_who_waits(printed: Printed) -> None:
-    _source.read_cached(
-        chosen(wait_timeout=60), GIVEN, printed.reporter, stored(REMEMBERED, chosen()), name="jsonfile", refresh=False
-    )
+    read_cached(chosen(wait_timeout=60), printed.reporter, stored(REMEMBERED, chosen()), refresh=False)
     assert len(responses.calls) == 0
 
 

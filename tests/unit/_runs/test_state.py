@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
 
 ENDED = """
     complete completed success succeeded done finished fail failed failure error stopped stopping canceled cancelled canceling
@@ -32,3 +32,26 @@ def test_state_is_read_by_its_whole_word_in_any_spelling(expected: Phase, state:
 
 def test_missing_state_is_unknown() -> None:
     assert phase(None) is Phase.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("NODE_STATE_RUNNING", "running"),
+        ("node_state_running", "running"),
+        (" Running ", "running"),
+        ("PENDING", "pending"),
+        ("Node State Running", "running"),
+        ("NODE-STATE-RUNNING", "running"),
+        ("RUN_STATE_IN_PROGRESS", "in_progress"),
+        ("in-progress", "in_progress"),
+        ("In  Progress", "in_progress"),
+        ("NODE_STATEFUL", "node_stateful"),
+        ("NODE_STATE_", None),
+        (" ", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_state_is_written_as_users_write_it(sent: str | None, expected: str | None) -> None:
+    assert state_name(sent) == expected

@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.json_body import parse_json
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.body import parse_json
 
 
 @pytest.mark.parametrize(
