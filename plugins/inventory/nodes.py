@@ -275,13 +275,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Con
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import (
-    earlier_variables,
-    existing_names,
-    parent_groups,
-    populate,
-    source_variables,
-)
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import existing, populate
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
@@ -328,11 +322,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             expressions = Expressions(self.templar, options.expressions, extra_variables)
             with compiled_once(self.templar):
                 hosts = self._hosts(runs, options, expressions)
-                layout = lay_out(hosts, options.group_by, existing_names(inventory), strict=options.strict)
+                before = existing(inventory)
+                layout = lay_out(hosts, options.group_by, before.names, strict=options.strict)
                 plan = InventoryPlan(layout)
-                of_source = source_variables(inventory.current_source)
-                expressions.construct(plan, of_source, earlier_variables(inventory, plan.hosts))
-            plan.check(inventory.hosts.keys(), parent_groups(inventory))
+                expressions.construct(plan, before.of_source, before.variables)
+            plan.check(before.variables.keys(), before.parents)
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
         for warning in layout.warnings:
@@ -349,9 +343,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
             raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
         definitions = self.option_definitions
-        values = {name: self.get_option(name) for name in definitions}
-        values = _options.without_empty_variables(values, self._config, definitions)
-        return _options.check(values, _options.credential_options(values, self._config, self._key_origins()))
+        values = _options.without_empty_variables(
+            {name: self.get_option(name) for name in definitions}, self._config, definitions
+        )
+        origins = _options.key_origins(self._config, definitions)
+        return _options.check(values, _options.credential_options(values, self._config, origins))
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Set the options as Ansible does, once those of the file are checked and their templates are evaluated.
@@ -373,11 +369,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _warn_of_empty_project(self) -> None:
         """Warn of an empty environment variable that would have chosen a project: without it, all of them are read."""
-        definition = self.option_definitions["project"]
-        empty = [variable["name"] for variable in definition["env"] if variable["name"] in os.environ]
-        if empty and "project" not in self._config and not _options.environment(definition):
+        (variable,) = (variable["name"] for variable in self.option_definitions["project"]["env"])
+        if os.environ.get(variable) == "" and "project" not in self._config:
             self.display.warning(
-                f"{empty[0]} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
+                f"{variable} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
             )
 
     def _template(self, name: str, value: Any) -> Any:
@@ -388,14 +383,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return evaluated(self.templar, Templar.template, value, self._vars or {})
         except ExpressionError as error:
             raise ConfigurationError(_options.of_template(name, str(error))) from None
-
-    def _key_origins(self) -> dict[str, str]:
-        return {
-            name: "the inventory file"
-            if self._config.get(name)
-            else f"the environment variable {next(iter(_options.environment(self.option_definitions[name])), '')}"
-            for name in _options.KEYS
-        }
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""

@@ -175,6 +175,18 @@ def credential_options(
     return CredentialOptions(*pair, values["api_key"], values["profile"], origins or {})
 
 
+def key_origins(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return where each of the keys comes from, in words, by its name.
+
+    :param given: the inventory file's own options
+    :param known: the documentation of each option
+    """
+    return {
+        name: "the inventory file" if given.get(name) else f"the environment variable {next(iter(environment(known[name])), '')}"
+        for name in KEYS
+    }
+
+
 def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
     """Return the options, checked.
 

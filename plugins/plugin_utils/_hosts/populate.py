@@ -16,7 +16,7 @@ compares the result with what the public methods make:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible.inventory.host import Host
@@ -34,27 +34,35 @@ if TYPE_CHECKING:
 _UNMARKED = frozenset({str, int, float, bool, type(None)})
 
 
-def existing_names(inventory: InventoryData) -> naming.ExistingNames:
-    """Return what other sources brought: their hosts, and what their groups stand for."""
-    known = naming.ExistingNames(group_names=set(inventory.groups))
-    for name, variables in earlier_variables(inventory, inventory.hosts).items():
-        known.add(name, variables, [group.name for group in inventory.hosts[name].groups])
-    return known
+@dataclass(frozen=True)
+class Existing:
+    """What the inventory holds before anything is added.
+
+    :param variables: those of each host, as earlier sources say
+    :param names: those that must not come to mean something else
+    :param parents: the names of all groups, each with those of its parents
+    :param of_source: the variables that Ansible gives each host that this source brings first
+    """
+
+    variables: dict[str, dict[str, Any]]
+    names: naming.ExistingNames
+    parents: dict[str, list[str]]
+    of_source: dict[str, Any]
 
 
-def earlier_variables(inventory: InventoryData, hosts: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return what earlier sources say of hosts; Ansible lets the name of a variable be a number, which no expression can name."""
-    existing = (inventory.hosts[name] for name in hosts if name in inventory.hosts)
-    return {host.name: {name: value for name, value in host.vars.items() if isinstance(name, str)} for host in existing}
+def existing(inventory: InventoryData) -> Existing:
+    """Return what the inventory holds."""
+    names = naming.ExistingNames(group_names=set(inventory.groups))
+    variables = {}
+    for name, host in inventory.hosts.items():
+        # Ansible lets the name of a variable be a number, which no expression can name.
+        variables[name] = {variable: value for variable, value in host.vars.items() if isinstance(variable, str)}
+        names.add(name, variables[name], [group.name for group in host.groups])
+    parents = {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
+    return Existing(variables, names, parents, _source_variables(inventory.current_source))
 
 
-def parent_groups(inventory: InventoryData) -> dict[str, list[str]]:
-    """Return the names of all groups, each with those of its parents."""
-    return {name: [parent.name for parent in group.parent_groups] for name, group in inventory.groups.items()}
-
-
-def source_variables(source: str | None) -> dict[str, Any]:
-    """Return the variables that Ansible gives each host that a source brings first."""
+def _source_variables(source: str | None) -> dict[str, Any]:
     return {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
 
 
@@ -66,7 +74,7 @@ def populate(inventory: InventoryData, plan: InventoryPlan) -> None:
 
 def _add_hosts(inventory: InventoryData, plan: InventoryPlan) -> None:
     """Add the hosts with their variables."""
-    hosts, of_source = inventory.hosts, source_variables(inventory.current_source)
+    hosts, of_source = inventory.hosts, _source_variables(inventory.current_source)
     for name, variables in plan.hosts.items():
         if name in hosts:
             hosts[name].vars.update(variables)
