@@ -342,12 +342,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AnsibleError as error:
             # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
             raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
-        definitions = self.option_definitions
-        values = _options.without_empty_variables(
-            {name: self.get_option(name) for name in definitions}, self._config, definitions
-        )
-        origins = _options.key_origins(self._config, definitions)
-        return _options.check(values, _options.credential_options(values, self._config, origins))
+        values = {name: self.get_option(name) for name in self.option_definitions}
+        return _options.check_file(values, self._config, self.option_definitions)
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
         """Set the options as Ansible does, once those of the file are checked and their templates are evaluated.

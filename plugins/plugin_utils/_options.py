@@ -175,16 +175,20 @@ def credential_options(
     return CredentialOptions(*pair, values["api_key"], values["profile"], origins or {})
 
 
-def key_origins(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return where each of the keys comes from, in words, by its name.
+def check_file(values: Mapping[str, Any], given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> Options:
+    """Return the options of an inventory file, checked.
 
-    :param given: the inventory file's own options
+    :param values: what Ansible read, by the options' names
+    :param given: the file's own options
     :param known: the documentation of each option
+    :raises ConfigurationError: one of them cannot be used; the text names it
     """
-    return {
+    values = without_empty_variables(values, given, known)
+    origins = {
         name: "the inventory file" if given.get(name) else f"the environment variable {next(iter(environment(known[name])), '')}"
         for name in KEYS
     }
+    return check(values, credential_options(values, given, origins))
 
 
 def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
