@@ -271,7 +271,7 @@ from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError, NsmlError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
@@ -351,14 +351,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         Ansible reads the file and sets the options in one step; its own checks quote keys, cut fractions and split expressions.
         """
         if direct is not None:
-            _options.check_given(direct, self.option_definitions)
-            no_strings = {name: value for name, value in direct.items() if not isinstance(value, str)}
-            _options.check_types(no_strings, self.option_definitions)
             # What the environment gives is never a template.
-            self._config = {name: self._template(name, value) for name, value in without_origin(direct).items()}
-            _options.check_types(self._config, self.option_definitions)
-            _options.check_not_empty(self._config)
-            self._config = _options.whole_expressions(self._config)
+            self._config = _options.evaluate_file(without_origin(direct), self.option_definitions, self._template)
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
         self._is_cached = bool(self.get_option("cache"))
         self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
@@ -371,14 +365,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{variable} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
             )
 
-    def _template(self, name: str, value: Any) -> Any:
-        """Return what an option of the file evaluates to, if it may be a template."""
-        if name in _options.NOT_TEMPLATES:
-            return value
-        try:
-            return evaluated(self.templar, Templar.template, value, self._vars or {})
-        except ExpressionError as error:
-            raise ConfigurationError(_options.of_template(name, str(error))) from None
+    def _template(self, value: Any) -> Any:
+        return evaluated(self.templar, Templar.template, value, self._vars or {})
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""

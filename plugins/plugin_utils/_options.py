@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import (
     ExpressionOptions,
     KeyedGroup,
@@ -219,6 +219,29 @@ def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
         strict=values["strict"],
         credentials=credentials,
     )
+
+
+def evaluate_file(
+    given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], evaluate: Callable[[Any], Any]
+) -> dict[Any, Any]:
+    """Return the inventory file's own options, with their templates evaluated, as Ansible can take them.
+
+    :param given: the inventory file's own options
+    :param known: the documentation of each option
+    :param evaluate: evaluates a template, or raises ExpressionError
+    :raises ConfigurationError: one of them is unknown, empty, of another type, or a template that cannot be evaluated
+    """
+    check_given(given, known)
+    check_types({name: value for name, value in given.items() if not isinstance(value, str)}, known)
+    values = {}
+    for name, value in given.items():
+        try:
+            values[name] = value if name in NOT_TEMPLATES else evaluate(value)
+        except ExpressionError as error:
+            raise ConfigurationError(of_template(name, str(error))) from None
+    check_types(values, known)
+    check_not_empty(values)
+    return whole_expressions(values)
 
 
 def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:

@@ -27,8 +27,6 @@ _NUMBERS = ("rank", "exitCode", "sshPort")
 # A leading dash would be an option of ssh, and a % one of its tokens.
 _ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
 
-_PLAIN = frozenset({int, bool, type(None)})
-
 # DNS allows no more in one label.
 _LONGEST_LABEL = 63
 
@@ -143,9 +141,9 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
     but never as a variable that Ansible itself reads.
     """
     names = _variable_names(prefix, tuple(node.row))
-    fields = {name: _printable(value) for name, value in zip(names, node.row.values()) if name}
+    fields = {name: _bounded(value) for name, value in zip(names, node.row.values()) if name}
     own = {
-        "name": _printable(node.name),
+        "name": node.name,
         "world_size": node.world_size,
         "holds_rank": node.holds_rank,
         "ready": node.ready,
@@ -166,11 +164,11 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
         sent = row.get(key)
         fields[key] = integer(sent)
         if fields[key] is None and sent not in (None, ""):
-            fields[f"{key}Raw"] = _printable(sent)
+            fields[f"{key}Raw"] = _bounded(sent)
     sent = row.get(_SPELLED, row.get(_MISSPELLED))
     fields[_SPELLED] = ports = [integer(item) for item in sent] if isinstance(sent, list) else None
     if sent not in (None, "") and (ports is None or None in ports):
-        fields[f"{_SPELLED}Raw"] = _printable(sent)
+        fields[f"{_SPELLED}Raw"] = _bounded(sent)
     return fields
 
 
@@ -230,21 +228,17 @@ def _variable_name(prefix: str, key: str) -> str:
     return "" if name.startswith("ansible_") else name
 
 
-def _printable(value: Any, depth: int = 0) -> Any:
-    """Return a value as sent, but for what Ansible cannot print, or does not guard."""
-    if isinstance(value, str):  # first, as most are
-        return value if value.isascii() else value.encode(errors="replace").decode()  # half a surrogate pair cannot be printed
-    if type(value) in _PLAIN:
+def _bounded(value: Any, depth: int = 0) -> Any:
+    """Return a value as sent, but for what is nested too deep for Ansible, or what it does not guard."""
+    if not isinstance(value, (list, dict)):
         return value
-    if isinstance(value, (list, dict)):
-        if depth >= _DEEPEST:
-            return "(nested too deep)"
-        if isinstance(value, dict):
-            return {_safe_key(key): _printable(item, depth + 1) for key, item in value.items()}
-        return [_printable(item, depth + 1) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    if depth >= _DEEPEST:
+        return "(nested too deep)"
+    if isinstance(value, dict):
+        return {_safe_key(key): _bounded(item, depth + 1) for key, item in value.items()}
+    return [_bounded(item, depth + 1) for item in value]
 
 
 def _safe_key(key: str) -> str:
     """Return a key of a nested object without what begins a template: up to 2.18 Ansible guards values, but not keys."""
-    return re.sub(r"[{#]", "_", str(_printable(key)))
+    return re.sub(r"[{#]", "_", key)

