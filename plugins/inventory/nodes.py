@@ -267,12 +267,11 @@ from typing import TYPE_CHECKING, Any
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.plugins.loader import cache_loader
-from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once, evaluated
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import existing, populate
@@ -352,7 +351,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """
         if direct is not None:
             # What the environment gives is never a template.
-            self._config = _options.evaluate_file(without_origin(direct), self.option_definitions, self._template)
+            own = without_origin(direct)
+            self._config = _options.evaluate_file(own, self.option_definitions, self.templar, self._vars or {})
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
         self._is_cached = bool(self.get_option("cache"))
         self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
@@ -364,9 +364,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(
                 f"{variable} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
             )
-
-    def _template(self, value: Any) -> Any:
-        return evaluated(self.templar, Templar.template, value, self._vars or {})
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""

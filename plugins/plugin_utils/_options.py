@@ -18,12 +18,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from ansible.template import Templar
+
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import (
     ExpressionOptions,
     KeyedGroup,
     check_syntax,
+    evaluated,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
@@ -222,13 +225,13 @@ def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
 
 
 def evaluate_file(
-    given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], evaluate: Callable[[Any], Any]
+    given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], templar: Templar, extra_variables: Mapping[str, Any]
 ) -> dict[Any, Any]:
     """Return the inventory file's own options, with their templates evaluated, as Ansible can take them.
 
     :param given: the inventory file's own options
     :param known: the documentation of each option
-    :param evaluate: evaluates a template, or raises ExpressionError
+    :param extra_variables: those that templates may name
     :raises ConfigurationError: one of them is unknown, empty, of another type, or a template that cannot be evaluated
     """
     check_given(given, known)
@@ -236,7 +239,7 @@ def evaluate_file(
     values = {}
     for name, value in given.items():
         try:
-            values[name] = value if name in NOT_TEMPLATES else evaluate(value)
+            values[name] = value if name in NOT_TEMPLATES else evaluated(templar, Templar.template, value, extra_variables)
         except ExpressionError as error:
             raise ConfigurationError(of_template(name, str(error))) from None
     check_types(values, known)
