@@ -218,13 +218,15 @@ def docs(session: nox.Session) -> None:
     """The documentation as a web site, in build/docs; a warning is an error."""
     install_with_newest_core(session, "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-rtd-theme", "requests")
     shutil.rmtree("build/docs", ignore_errors=True)
-    with collection_tree() as collection, scratch() as pages:
+    with collection_tree() as collection, scratch() as directory:
+        # Pages name their picture by its path in the repository: ../../groups.svg.
+        pages = directory / "pages"
+        pages.mkdir()
+        take(ROOT / "docs/groups.svg", directory / "groups.svg")
         settings = {"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])}
         session.run(
             "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", str(pages), NAME, env=settings
         )
-        for shown in ("examples", "groups.svg"):
-            take(ROOT / "docs" / shown, pages / shown)
         session.run(
             "sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs/docsite", str(pages), "build/docs"
         )

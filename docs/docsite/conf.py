@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 project = "navercloud.nsml"
 extensions = ["sphinx_antsibull_ext"]
 html_theme = "sphinx_rtd_theme"
@@ -17,3 +20,18 @@ nitpicky = True
 
 # These lead to Ansible's own documentation, which is not at hand when this is built.
 nitpick_ignore_regex = [("envvar", "ANSIBLE_.*"), ("ref", "ansible_configuration_settings")]
+
+# Pages link each other where the code host renders them. On the site, these links stay on the site.
+PAGES = "https://github.com/navercloud/ansible-collection-nsml/blob/main/docs/docsite/rst/"
+
+
+def setup(app: Sphinx) -> None:
+    """Have Sphinx change the links of each page that it has read."""
+    app.connect("doctree-read", stay_on_the_site)
+
+
+def stay_on_the_site(_app: Sphinx, page: nodes.document) -> None:
+    """Let each link to another page lead to that page of the site."""
+    for link in page.findall(nodes.reference):
+        if link.get("refuri", "").startswith(PAGES):
+            link["refuri"] = link["refuri"].removeprefix(PAGES).replace(".rst", ".html")

@@ -16,10 +16,9 @@ PAGES = REPOSITORY / "docs" / "docsite" / "rst"
 README = (REPOSITORY / "README.md").read_text()
 
 _TITLE = re.compile(r"^(\S.*)\n([=\-~^])\2+$", re.MULTILINE)
-_BLOCK = re.compile(
-    r"^\.\. code-block:: (?P<language>\S+)\n(?P<options>(?: +:.*\n)*)\n(?P<text>(?:(?: +\S.*)?\n)+)", re.MULTILINE
-)
-_CAPTION = re.compile(r":caption: (.+)")
+_BLOCK = re.compile(r"^\.\. code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?: +\S.*)?\n)+)", re.MULTILINE)
+# What the sentence before a block ends with, where the block shows a file: ``site.yml``: or *Input configuration*: or `a/file <URL>`__:
+_CAPTION = re.compile(r"(?:``([^`\n]+)``|\*([^*\n]+)\*|`(\S+) <\S+>`__):\n\n\Z")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Block:
     """One code block.
 
     :param section: the title that it stands under
-    :param caption: the name of the file that it shows, where it shows one
+    :param caption: the name of the file that it shows, where it shows one: the sentence before ends with it
     """
 
     section: str
@@ -64,8 +63,8 @@ def blocks(name: str) -> list[Block]:
     found = []
     for block in _BLOCK.finditer(page):
         section = [title for start, title in titles if start < block.start()][-1]
-        caption = _CAPTION.search(block["options"])
+        caption = _CAPTION.search(page, 0, block.start())
         text = textwrap.dedent(block["text"]).strip("\n") + "\n"
-        found.append(Block(section, block["language"], caption and caption[1], text))
+        found.append(Block(section, block["language"], caption and caption[caption.lastindex or 0], text))
     assert len(found) == page.count(".. code-block::"), "a code block is written in a way that the tests cannot read"
     return found

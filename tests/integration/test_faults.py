@@ -362,13 +362,13 @@ NAME_FAULTS = [
     Fault(
         "Two hosts of one name",
         ("not free for one node alone", "'worker'"),
-        "This is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`; otherwise it is a warning, see below.",
+        "This is an error only with ``strict``; otherwise it is a warning, see below.",
         options=f"{QUICK}strict: true\nhostnames: [\"'worker'\"]\n",
     ),
     Fault(
         "Two groups of one name",
         ("different values fall into", "nsml_project_bert_en"),
-        "This too is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`.",
+        "This too is an error only with ``strict``.",
         hold(*(Project(name=name, runs=[Run("1", nodes=[Node()])]) for name in ("bert-en", "bert_en"))),
         f"{ANY_PROJECT}strict: true\n",
     ),
@@ -387,7 +387,7 @@ NAME_FAULTS = [
     Fault(
         "An expression with a syntax error",
         ("Syntax error in 'filters'",),
-        "Nothing was read. :ansopt:`navercloud.nsml.nodes#inventory:filters`, ``hostnames``, ``compose``, ``groups`` and the"
+        "Nothing was read. ``filters``, ``hostnames``, ``compose``, ``groups`` and the"
         " ``key`` of ``keyed_groups`` are expressions, without braces.",
         options=f"{QUICK}filters: ['{{{{ nsml_ready }}}}']\n",
     ),
@@ -430,21 +430,21 @@ NAME_FAULTS = [
     Fault(
         "A filter that cannot be evaluated",
         ("filters failed for bert-2-0",),
-        "This is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`. Ansible's own words follow, which differ"
+        "This is an error only with ``strict``. Ansible's own words follow, which differ"
         " from version to version. ``ansible-inventory --host`` shows which variables a host has.",
         options=f"{QUICK}strict: true\nfilters: [nsml_gpus > 2]\n",
     ),
     Fault(
         "A host name that cannot be evaluated",
         ("hostnames failed for bert-2-0",),
-        "This is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`; otherwise the next name in the list"
+        "This is an error only with ``strict``; otherwise the next name in the list"
         " is tried.",
         options=f"{QUICK}strict: true\nhostnames: [nsml_gpus ~ 'x']\n",
     ),
     Fault(
         "A variable that cannot be composed",
         ("compose failed for bert-2-0",),
-        "This is an error only with :ansopt:`navercloud.nsml.nodes#inventory:strict`; otherwise the host goes without it.",
+        "This is an error only with ``strict``; otherwise the host goes without it.",
         options=f"{QUICK}strict: true\ncompose: {{gpus: nsml_gpus * 2}}\n",
     ),
 ]
@@ -487,13 +487,13 @@ SERVICE_FAULTS = [
         "The quota is used up",
         ("quota",),
         "Trying again would not help, so the plugin does not. A cache saves requests, see"
-        " :ref:`ansible_collections.navercloud.nsml.docsite.guide`.",
+        " `From the first keys to the first playbook <https://github.com/navercloud/ansible-collection-nsml/blob/main/docs/docsite/rst/guide.rst>`__.",
         always(Answer(status=429, body=gateway("400", "Quota Exceeded"))),
     ),
     Fault(
         "The service asks to wait for long",
         ("600 s", "deadline"),
-        "It asks for more time than :ansopt:`navercloud.nsml.nodes#inventory:deadline` leaves, so nobody waits in vain.",
+        "It asks for more time than ``deadline`` leaves, so nobody waits in vain.",
         always(Answer(status=503, body=gateway("500", "Endpoint Error"), headers={"Retry-After": "600"})),
         QUICK.replace("retries: 0", "retries: 3"),
     ),
@@ -582,20 +582,20 @@ NETWORK_FAULTS = [
         "A certificate that nobody trusts",
         ("TLS", "certificate verify failed"),
         "A proxy of your company that looks into TLS has a CA of its own, whose certificate belongs into"
-        " :ansopt:`navercloud.nsml.nodes#inventory:ca_path`.",
+        " ``ca_path``.",
         tls=True,
     ),
     Fault(
         "No answer in time",
         ("within 0.2 s",),
-        ":ansopt:`navercloud.nsml.nodes#inventory:timeout` holds for each try of each request, to the last byte of its answer.",
+        "``timeout`` holds for each try of each request, to the last byte of its answer.",
         behave(latency=5.0),
         f"{QUICK}timeout: 0.2\n",
     ),
     Fault(
         "The deadline is over",
         ("deadline of 0.2 s",),
-        ":ansopt:`navercloud.nsml.nodes#inventory:deadline` holds for all reading together.",
+        "``deadline`` holds for all reading together.",
         behave(latency=5.0),
         f"{QUICK}deadline: 0.2\n",
     ),
@@ -614,7 +614,7 @@ WARNINGS = [
         "Nobody checks the certificate",
         ("validate_certs is off",),
         "Where the service, or a proxy before it, has a certificate of a CA of your own, name that CA's file in"
-        " :ansopt:`navercloud.nsml.nodes#inventory:ca_path` instead.",
+        " ``ca_path`` instead.",
         options=f"{QUICK}validate_certs: false\n",
         tls=True,
         warns=True,
@@ -622,7 +622,7 @@ WARNINGS = [
     Fault(
         "Several hosts would bear one name",
         ("not free for one node alone", "The node ID was added"),
-        "Choose :ansopt:`navercloud.nsml.nodes#inventory:hostnames` that differ from node to node and from run to run.",
+        "Choose ``hostnames`` that differ from node to node and from run to run.",
         options=f"{QUICK}hostnames: [\"'worker'\"]\n",
         warns=True,
     ),
