@@ -17,7 +17,7 @@ README = (REPOSITORY / "README.md").read_text()
 
 _TITLE = re.compile(r"^(\S.*)\n([=\-~^])\2+$", re.MULTILINE)
 _BLOCK = re.compile(r"^\.\. code-block:: (?P<language>\S+)\n\n(?P<text>(?:(?: +\S.*)?\n)+)", re.MULTILINE)
-# What the sentence before a block ends with, where the block shows a file: ``site.yml``: or *Input configuration*: or `a/file <URL>`__:
+# How the sentence before a file's block ends: with ``site.yml``: or *Input configuration*: or `a/file <URL>`__:
 _CAPTION = re.compile(r"(?:``([^`\n]+)``|\*([^*\n]+)\*|`(\S+) <\S+>`__):\n\n\Z")
 
 

@@ -116,7 +116,7 @@ def test_the_unit_runs_the_command_of_the_example_for_good() -> None:
 
 
 def test_the_decision_environment_is_built_by_the_command_of_the_page(tmp_path: Path) -> None:
-    (block,) = [block for block in blocks("events") if block.section == "The EDA controller"]
+    (block,) = [block for block in blocks("events") if block.section == "Use the EDA controller"]
     install, copy, build = block.commands
     assert build == "ansible-builder build --file decision-environment.yml --tag nsml-de"
     workplace = Workplace(tmp_path)

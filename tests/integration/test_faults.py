@@ -437,8 +437,7 @@ NAME_FAULTS = [
     Fault(
         "A host name that cannot be evaluated",
         ("hostnames failed for bert-2-0",),
-        "This is an error only with ``strict``; otherwise the next name in the list"
-        " is tried.",
+        "This is an error only with ``strict``; otherwise the next name in the list is tried.",
         options=f"{QUICK}strict: true\nhostnames: [nsml_gpus ~ 'x']\n",
     ),
     Fault(
@@ -581,8 +580,7 @@ NETWORK_FAULTS = [
     Fault(
         "A certificate that nobody trusts",
         ("TLS", "certificate verify failed"),
-        "A proxy of your company that looks into TLS has a CA of its own, whose certificate belongs into"
-        " ``ca_path``.",
+        "A proxy of your company that looks into TLS has a CA of its own, whose certificate belongs into ``ca_path``.",
         tls=True,
     ),
     Fault(

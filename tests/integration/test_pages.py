@@ -33,8 +33,15 @@ SHOWN = re.compile(
 
 def rendered(page: str) -> nodes.document:
     """Return a page as a code host renders it; a warning is an error."""
-    settings = {"file_insertion_enabled": False, "raw_enabled": False, "halt_level": 2, "report_level": 2, "_disable_config": True}
-    return publish_doctree(page, settings_overrides=settings)
+    settings = {
+        "file_insertion_enabled": False,
+        "raw_enabled": False,
+        "halt_level": 2,
+        "report_level": 2,
+        "_disable_config": True,
+    }
+    document: nodes.document = publish_doctree(page, settings_overrides=settings)
+    return document
 
 
 @ALL_PAGES
