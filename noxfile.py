@@ -65,6 +65,9 @@ GITHUB_FILES = {
     "dependabot": "dependabot.yml",
 }
 
+# What users and contributors read.
+PROSE = ("docs/docsite/rst/*.rst", "docs/**/*.md", "README.md", "CONTRIBUTING.md")
+
 # A module is tested by the file of its own name, in the folder of its own name.
 MUTMUT = """
 [tool.mutmut]
@@ -192,6 +195,9 @@ def lint(session: nox.Session) -> None:
     session.run("yamllint", "--strict", ".")
     session.run("typos")
     session.run("python", "-m", "tests.words")
+    pages = [str(path) for pattern in PROSE for path in sorted(ROOT.glob(pattern))]
+    # Off are checks that code blocks fail: straight quotes and three dots, Ansible's "UNREACHABLE!", and words that a heading repeats.
+    session.run("proselint", "check", "--config", "tests/proselint.json", *pages)
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
     session.run("reuse", "lint", "--lines")

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""List the words that style gave up, where they stand in names, docstrings and comments: `python -m tests.words`."""
+"""List the words that style gave up: `python -m tests.words`.
+
+They are searched in names, docstrings and comments, in the messages of plugins, and in all pages that people read.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,16 @@ PROSE = {
     r"look-ups? in passing": "optional request",
     r"hold(s)? [^.,;:]{1,40} against": "compare with",
 }
+# In messages and on pages.
+PAGES = {
+    r"is no (?!longer|more)": "is not a, must be a",
+    r"(is|are|was|were) called": "is named",
+    r"(is|are) asked for": "the chosen runs",
+    r"what there is": "the available ...",
+    r"look(s|ed)? at": "check",
+    r"over and over": "repeatedly",
+    r"of no use": "has no effect",
+}
 NAMES = {
     r"vain": "say what did not happen",
     r"(?-i:\A(?:Known|Given)\Z)": "ExistingNames, CredentialOptions",
@@ -48,10 +61,28 @@ NAMES = {
 }
 
 
+FILES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/docsite/rst/*.rst", "docs/examples/**/*.*", "*-environment.yml")
+
+# These are not checked yet.
+EXCLUDED = (
+    "CONTRIBUTING.md",
+    "README.md",
+    "docs/docsite/rst/troubleshooting.rst",
+    "docs/docsite/rst/unknowns.rst",
+    "docs/performance.md",
+    "plugins/",
+)
+
+
 def main() -> int:
     """Print each place, and return 1 if there is one."""
-    files = [file for folder in ("plugins", "tests") for file in sorted((ROOT / folder).rglob("*.py"))]
-    found = [line for file in files for line in check(file.relative_to(ROOT), file.read_text(encoding="utf-8"))]
+    modules = [file for folder in ("plugins", "tests") for file in sorted((ROOT / folder).rglob("*.py"))]
+    pages = [file for pattern in FILES for file in sorted(ROOT.glob(pattern)) if file.is_file()]
+    found = [line for file in modules for line in check(file.relative_to(ROOT), file.read_text(encoding="utf-8"))]
+    for file in pages:
+        path = file.relative_to(ROOT)
+        if not path.as_posix().startswith(EXCLUDED):
+            found += check_page(path, file.read_text(encoding="utf-8"))
     print(*found, sep="\n")
     print(f"{len(found)} words that style gave up", file=sys.stderr)
     return bool(found)
@@ -64,10 +95,24 @@ def check(path: Path, source: str) -> Iterator[str]:
     places += [(line, f"name {name}", " ".join(words(name)), BOTH | NAMES) for line, name in sorted(set(names(tree)))]
     places += [(line, "docstring", prose, BOTH | PROSE) for line, prose in docstrings(tree)]
     places += [(line, "comment", prose, BOTH | PROSE) for line, prose in comments(source)]
+    if path.parts[0] == "plugins" and not path.as_posix().startswith(EXCLUDED):
+        places += [(line, "message", prose, BOTH | PROSE | PAGES) for line, prose in strings(tree)]
     for line, place, searched, patterns in places:
-        for pattern, instead in patterns.items():
-            for match in re.finditer(rf"\b({pattern})\b", searched, re.IGNORECASE):
-                yield f"{path}:{line + searched.count(chr(10), 0, match.start())}: {match[0]!r} in {place}: write {instead}"
+        yield from search(path, line, place, searched, patterns)
+
+
+def check_page(path: Path, page: str) -> Iterator[str]:
+    """Yield a line for each word on a page, or in a file of an example, that style gave up."""
+    yield from search(path, 1, "page", page, BOTH | PROSE | PAGES)
+
+
+def search(path: Path, line: int, place: str, searched: str, patterns: dict[str, str]) -> Iterator[str]:
+    """Yield a line for each match; a space in a pattern also matches the end of a line."""
+    for pattern, instead in patterns.items():
+        spaced = pattern.replace(" ", r"\s+")
+        for match in re.finditer(rf"\b({spaced})\b", searched, re.IGNORECASE):
+            found = " ".join(match[0].split())
+            yield f"{path}:{line + searched.count(chr(10), 0, match.start())}: {found!r} in {place}: write {instead}"
 
 
 def words(name: str) -> list[str]:
@@ -96,6 +141,14 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
             match node.body:
                 case [ast.Expr(value=ast.Constant(value=str() as prose)) as first, *_]:
                     yield first.lineno, prose
+
+
+def strings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the value of each string that is not a docstring."""
+    documented = set(docstrings(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (node.lineno, node.value) not in documented:
+            yield node.lineno, node.value
 
 
 def comments(source: str) -> Iterator[tuple[int, str]]:

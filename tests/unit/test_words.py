@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.navercloud.nsml.tests.words import check
+from ansible_collections.navercloud.nsml.tests.words import check, check_page, strings
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,18 @@ def test_a_word_in_the_name_of_a_module_is_found() -> None:
     assert list(check(Path("plugins/_patience.py"), "")) != []
 
 
-@pytest.mark.parametrize("source", ['print("a room")', "known_hosts = 1", "file.read_text()", "text = 1", "mushroom = 1"])
+@pytest.mark.parametrize(
+    ("page", "word"), [("Mend\nit.", "Mend"), ("A key is\nno string.", "is no"), ("It is called x.", "is called")]
+)
+def test_a_word_on_a_page_is_found_with_its_line(page: str, word: str) -> None:
+    (found,) = check_page(Path("README.md"), page)
+    assert found.startswith(f"README.md:1: '{word}' in page")
+
+
+def test_the_strings_of_a_module_are_those_that_are_not_docstrings() -> None:
+    assert list(strings(ast.parse('"""A docstring."""\nx = "a message"\n'))) == [(2, "a message")]
+
+
+@pytest.mark.parametrize("source", ["known_hosts = 1", "file.read_text()", "text = 1", "mushroom = 1"])
 def test_other_strings_and_other_words_are_left_alone(source: str) -> None:
     assert list(check(Path("plugins/nodes.py"), source)) == []
