@@ -196,7 +196,7 @@ def lint(session: nox.Session) -> None:
     session.run("typos")
     session.run("python", "-m", "tests.words")
     pages = [str(path) for pattern in PROSE for path in sorted(ROOT.glob(pattern))]
-    # Off are checks that code blocks fail: straight quotes and three dots, Ansible's "UNREACHABLE!", and words that a heading repeats.
+    # Off are checks that code and headings fail: straight quotes, three dots, "UNREACHABLE!" and words that a heading repeats.
     session.run("proselint", "check", "--config", "tests/proselint.json", *pages)
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
