@@ -303,7 +303,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def verify_file(self, path: str) -> bool:
         """Return whether the file is meant for this plugin."""
         if not is_meant_for(path, NAME):
-            self.display.vvv(f"{NAME} skips {path}: it is not a YAML file with 'plugin: {NAME}'")
+            self.display.vvv(f"{NAME}: Skipping {path}: not a YAML file with 'plugin: {NAME}'")
             return False
         return bool(super().verify_file(path))
 
@@ -337,7 +337,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._read_config_data(path)  # which sets the options
         except AttributeError:  # this is how Ansible stumbles over a list
-            raise AnsibleParserError(f"{path} holds no options. Its first line may be: plugin: {NAME}") from None
+            raise AnsibleParserError(f"{path} contains no options. Start the file with this line: plugin: {NAME}") from None
         except AnsibleError as error:
             # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
             raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
@@ -362,7 +362,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         (variable,) = (variable["name"] for variable in self.option_definitions["project"]["env"])
         if os.environ.get(variable) == "" and "project" not in self._config:
             self.display.warning(
-                f"{variable} is set and empty, so every project that the keys can see is read. Unset it, or set it to a project."
+                f"The environment variable {variable} is empty, so the plugin reads every project that the keys can see. Unset"
+                " the variable, or set a project."
             )
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
@@ -389,7 +390,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise ConfigurationError(f"The cache plugin {name!r} was not found. Check 'cache_plugin'.")
         if name in _MEMORY:
             self.display.v(
-                f"{NAME}: the cache {name!r} ends with this command. To keep what was read, set 'cache_plugin' to"
+                f"{NAME}: The cache {name!r} ends with this command. To keep the nodes for later commands, set 'cache_plugin' to"
                 " 'ansible.builtin.jsonfile' and 'cache_connection' to a directory."
             )
         try:
@@ -397,7 +398,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
             if not self.get_option("cache_connection") and any(word in str(error) for word in _CONNECTION):
                 raise ConfigurationError(
-                    f"The cache plugin {name!r} needs 'cache_connection'. Set it, for a cache of files to a directory."
+                    f"The cache plugin {name!r} needs 'cache_connection'. For a cache of files, set this option to a directory."
                 ) from None
             self._warn_of_cache("open", error)
             return False
@@ -415,7 +416,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _warn_of_cache(self, action: str, error: Exception) -> None:
         name = self.get_option("cache_plugin")
         self.display.warning(
-            f"Cannot {action} the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes were listed without it."
+            f"Cannot {action} the cache {name!r}: {readable(str(error)).rstrip('.')}. Listing the nodes without the cache."
         )
 
     def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
@@ -439,4 +440,4 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.display.warning(readable(f"No node matches 'states': {wanted}. States of the nodes: {available}."))
         for name in sorted(options.states - seen):
             if nearest := _options.nearest_state(name, seen):
-                self.display.warning(readable(f"No node is in the state {name!r} of 'states'. Did you mean {nearest!r}?"))
+                self.display.warning(readable(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?"))

@@ -170,7 +170,7 @@ class _Source:
                 known, changes = await on_thread(self._read)
             except NsmlError as error:
                 pause = self._faults.pause_after(error, self._interval)
-                _logger.warning("%s The next reading is in %.0f s.", error, pause)
+                _logger.warning("%s Reading again in %.0f s.", error, pause)
             else:
                 self._faults.forget()
                 await self._put(queue, known, changes)
@@ -194,7 +194,9 @@ class _Source:
         try:
             return self._state.load() if self._state else None
         except StateError as error:
-            _logger.warning("Cannot use 'state_file' %s: %s. It is begun anew.", self._state and self._state.path, error)
+            _logger.warning(
+                "Cannot use 'state_file' '%s': %s. Starting with a new state file.", self._state and self._state.path, error
+            )
             return None
 
     def _remember(self, known: KnownRuns) -> None:
@@ -204,7 +206,9 @@ class _Source:
                 self._state.save(known)
                 self._saved = known
             except OSError as error:
-                _logger.warning("Cannot write 'state_file' %s: %s. It is tried again.", self._state.path, error.strerror)
+                _logger.warning(
+                    "Cannot write 'state_file' '%s': %s. Trying again after the next reading.", self._state.path, error.strerror
+                )
 
 
 class Faults:

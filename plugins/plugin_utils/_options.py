@@ -258,7 +258,7 @@ def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
         if name not in known:
             hint = _did_you_mean(name, known)
             raise ConfigurationError(
-                f"There is no option {str(name)!r}.{hint} See: ansible-doc -t inventory navercloud.nsml.nodes"
+                f"Unknown option {str(name)!r}.{hint} To list the options, run: ansible-doc -t inventory navercloud.nsml.nodes"
             )
 
 
@@ -276,7 +276,9 @@ def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
             continue
         shown = "" if name in KEYS else f": {_shown(value)}"
         example = _EXAMPLES.get(name, kind.example)
-        raise ConfigurationError(f"Invalid value for '{name}'{shown}. It must be {kind.words}, for example {name}: {example}")
+        raise ConfigurationError(
+            f"Invalid value for '{name}'{shown}. The value must be {kind.words}, for example {name}: {example}"
+        )
 
 
 def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None:
@@ -285,7 +287,7 @@ def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None
         return
     for item in value.split(",") if isinstance(value, str) else value:
         if not isinstance(item, str) or item.strip() not in definition["choices"]:
-            choices = ", ".join(definition["choices"])
+            choices = ", ".join(map(repr, definition["choices"]))
             raise ConfigurationError(f"Invalid value for '{name}': {_shown(item)}. Each item must be one of {choices}.")
 
 
@@ -296,12 +298,12 @@ def of_template(name: str, words: str) -> str:
     """
     if undefined := re.search(r"'([A-Za-z_]\w*)' is undefined", words):
         return (
-            f"'{name}' is a template that cannot be evaluated: the variable '{undefined[1]}' is undefined. Variables of groups"
-            " and hosts do not exist yet when an inventory is read. Use an extra variable (-e), an environment variable or a"
-            f" vaulted value in the file: {name}: !vault ..."
+            f"Cannot evaluate the template in '{name}': the variable '{undefined[1]}' is undefined. Group and host variables do"
+            " not exist yet when Ansible reads an inventory. Use an extra variable (-e), an environment variable, or a vaulted"
+            f" value in the file: {name}: !vault ..."
         )
     reason = "" if name in KEYS else f": {readable(words).rstrip('.')}"
-    return f"'{name}' is a template that cannot be evaluated{reason}. Check the template and its variables."
+    return f"Cannot evaluate the template in '{name}'{reason}. Check the template and its variables."
 
 
 def _shown(value: Any) -> str:
@@ -319,8 +321,8 @@ def check_not_empty(given: Mapping[Any, Any]) -> None:
     for name in _NEVER_EMPTY:
         value = given.get(name, name)
         if value is None or value == [] or (isinstance(value, str) and not value.strip()):
-            without = " Without it, every project that the keys can see is read." if name == "project" else ""
-            raise ConfigurationError(f"'{name}' is empty. Set it to a value, or remove it.{without}")
+            without = " Without 'project', the plugin reads every project that the keys can see." if name == "project" else ""
+            raise ConfigurationError(f"'{name}' is empty. Set a value or remove the option.{without}")
 
 
 def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -346,9 +348,9 @@ def _did_you_mean(name: object, known: Iterable[str]) -> str:
 
 def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
     if value < least:
-        raise ConfigurationError(f"{name} is {value}. It must be {least} or more.")
+        raise ConfigurationError(f"Invalid value for '{name}': {value}. The minimum is {least}.")
     if value > most:
-        raise ConfigurationError(f"{name} is too large. It must be {most:,} or less.")
+        raise ConfigurationError(f"The value of '{name}' is too large. The maximum is {most:,}.")
     return value
 
 
@@ -358,9 +360,9 @@ def seconds(name: str, value: float) -> float:
     :raises ConfigurationError: it is not above 0, or too large for a clock
     """
     if not value > 0:
-        raise ConfigurationError(f"{name} is {value}. It must be a number of seconds above 0.")
+        raise ConfigurationError(f"Invalid value for '{name}': {value}. The value must be a number of seconds greater than 0.")
     if value > _MOST:
-        raise ConfigurationError(f"{name} is too large. It must be {_MOST:,} or less.")
+        raise ConfigurationError(f"The value of '{name}' is too large. The maximum is {_MOST:,} seconds.")
     return value
 
 
@@ -376,11 +378,15 @@ def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
     for name in options.compose:
         if not _VARIABLE_NAME.fullmatch(name):
             raise ConfigurationError(
-                f"Invalid variable name in 'compose': {name!r}. Use letters, digits and _, and begin with a letter or _."
+                f"Invalid variable name in 'compose': {name!r}. Use letters, digits and underscores, and do not start"
+                " with a digit."
             )
     for name, expression in options.groups.items():
         if not isinstance(expression, (str, bool)):
-            raise ConfigurationError(f"Invalid value for 'groups' for {name!r}: {expression!r}. It must be an expression.")
+            raise ConfigurationError(
+                f"Invalid value for {name!r} in 'groups': {expression!r}. The value must be an expression, for example {name}:"
+                " nsml_rank == 0"
+            )
     for option, expressions in {
         "filters": options.filters,
         "hostnames": options.hostnames,
@@ -400,19 +406,22 @@ def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
 def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
     """Return an entry of ``keyed_groups``, whose keys Ansible itself does not check."""
     if not isinstance(entry, Mapping):
-        raise ConfigurationError(f"Invalid item in 'keyed_groups': {entry!r}. It must be a dictionary with a 'key'.")
+        raise ConfigurationError(f"Invalid item in 'keyed_groups': {entry!r}. Each item must be a dictionary with a 'key'.")
     for name in entry:
         if name not in _KEYED_GROUP:
             raise ConfigurationError(
                 f"Unknown key {str(name)!r} in an item of 'keyed_groups'.{_did_you_mean(name, _KEYED_GROUP)}"
+                f" Available keys: {', '.join(map(repr, _KEYED_GROUP))}."
             )
     given = {name: value for name, value in entry.items() if value is not None}
     if not isinstance(given.get("key"), str):
         raise ConfigurationError(
-            f"Invalid 'key' in an item of 'keyed_groups': {given.get('key')!r}. It must be an expression, as a string."
+            f"Invalid 'key' in an item of 'keyed_groups': {given.get('key')!r}. The key must be a string with an expression."
         )
     if "default_value" in given and "trailing_separator" in given:
-        raise ConfigurationError("An item of 'keyed_groups' has both 'default_value' and 'trailing_separator'. Use one of them.")
+        raise ConfigurationError(
+            "An item of 'keyed_groups' has both 'default_value' and 'trailing_separator'. Use only one of them."
+        )
     prefix, separator = str(given.get("prefix", "")), str(given.get("separator", "_"))
     return KeyedGroup(
         key=given["key"],
@@ -427,7 +436,7 @@ def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
 def _states(names: Sequence[str]) -> frozenset[str]:
     states = frozenset(state for name in names if (state := state_name(name)))
     if names and not states:
-        raise ConfigurationError(f"states holds {names[0]!r}, which names no state.")
+        raise ConfigurationError(f"Invalid item in 'states': {names[0]!r}. Use a state such as 'running'.")
     return states
 
 
@@ -435,12 +444,16 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
     if not validate_certs or not ca_path:
         return validate_certs
     if not Path(ca_path).exists():
-        raise ConfigurationError(f"ca_path is {ca_path}, but there is no such file or directory.")
+        raise ConfigurationError(
+            f"Invalid value for 'ca_path': {ca_path!r}. This file or directory does not exist. Check the path."
+        )
     return ca_path
 
 
 def _strings(name: str, values: list[Any]) -> tuple[str, ...]:
     for number, value in enumerate(values, 1):
         if not isinstance(value, str):  # nor is it shown: it may be vaulted
-            raise ConfigurationError(f"{name} holds an item that is no text, number {number}. It must be a list of texts.")
+            raise ConfigurationError(
+                f"Item {number} of '{name}' must be a string. Quote values that YAML reads as a date, a list or a number."
+            )
     return tuple(values)

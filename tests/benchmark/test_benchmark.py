@@ -58,7 +58,7 @@ def test_a_command_that_fails_is_no_measurement(runner: Runner) -> None:
 
 
 def test_the_seconds_that_the_plugin_reports_are_read(runner: Runner) -> None:
-    assert runner.measure(Command(("echo", "read now, requests: 3, seconds: 0.72"))).fetch == 0.72
+    assert runner.measure(Command(("echo", "from the service, requests: 3, seconds: 0.72"))).fetch == 0.72
 
 
 def test_pairs_are_measured_in_turn(runner: Runner) -> None:

@@ -97,7 +97,7 @@ def test_each_event_is_put_once_over_a_sigterm_a_restart_and_an_outage(tmp_path:
     with rulebook(tmp_path, simulator.environment, "-r", "rules.yml") as engine:
         engine.wait_for("TOLD run_ready")
         simulator.behaviour.cut_body_after, simulator.behaviour.cut_bodies = 5, 3
-        engine.wait_for("The next reading is in")
+        engine.wait_for("Reading again in")
         simulator.projects[0].runs[1].status = RUN_COMPLETED
         nodes.clear()
         engine.wait_for("TOLD run_ended")

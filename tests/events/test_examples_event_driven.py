@@ -172,7 +172,7 @@ def test_a_run_is_provisioned_node_by_node_trained_once_and_reported(
             until(lambda: marker(servers[4]) == "rank 1 of 4\n", engine)
             # The service is out of reach for a while, in which a node becomes ready.
             simulator.behaviour.cut_body_after, simulator.behaviour.cut_bodies = 5, 10**9
-            engine.wait_for("WARNING - Cannot read .* The next reading is in")
+            engine.wait_for("WARNING - Cannot read .* Reading again in")
             third.state = NODE_RUNNING
             simulator.behaviour.cut_body_after = None
             until(lambda: marker(servers[2]) == "rank 2 of 4\n", engine)

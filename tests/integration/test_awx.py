@@ -87,7 +87,7 @@ def test_an_update_without_a_credential_fails_and_one_without_a_run_does_not(tmp
         keyless = Workplace(tmp_path, UPDATE).run(*command, check=False)
     assert json.loads(empty.stdout)["_meta"]["hostvars"] == {}
     assert keyless.returncode != 0
-    assert "No access_key was found" in " ".join(keyless.stderr.split())
+    assert "'access_key' is not set" in " ".join(keyless.stderr.split())
 
 
 def run_job(directory: Path, simulator: Simulator, environment: dict[str, str]) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def test_a_play_runs_with_the_copy_that_an_update_left_and_no_keys(tmp_path: Pat
     assert not end["dark"]
 
 
-@pytest.mark.parametrize("words", ["The Python library requests is missing", "No access_key was found"])
+@pytest.mark.parametrize("words", ["The Python library requests is missing", "'access_key' is not set"])
 def test_the_words_that_the_page_quotes_are_the_plugins_own(words: str) -> None:
     assert words in (PAGES / "awx.rst").read_text()
     assert words.replace("access_key", PUT_IN) in "\n".join(printable_strings())

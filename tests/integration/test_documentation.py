@@ -145,7 +145,7 @@ def test_the_settings_for_stopping_stop_and_show_one_message(tmp_path: Path) -> 
     workplace.write("bert.nsml.yml", readme_block("yaml", SMALLEST))
     done = workplace.run("ansible-inventory", "-i", "bert.nsml.yml", "--list", check=False)
     assert done.returncode == 1
-    assert "No access_key was found" in " ".join(done.stderr.split())
+    assert "'access_key' is not set" in " ".join(done.stderr.split())
     assert "Invalid host pattern" not in done.stderr
 
 

@@ -89,7 +89,7 @@ def test_an_inventory_that_cannot_be_read_fails_the_step_with_one_message(place:
     keyless = replace(place, environment={**place.environment, "NCLOUD_SECRET_ACCESS_KEY": ""})
     code, printed = smoke(keyless)
     assert code == 1
-    assert "No secret_key was found" in printed
+    assert "'secret_key' is not set" in printed
     assert printed.count(" plugin: ") == 1
     assert "PLAY" not in printed
 

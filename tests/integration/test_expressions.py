@@ -70,7 +70,7 @@ def test_a_condition_in_braces_is_an_error_that_shows_no_key_beside_it(tmp_path:
         done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list", "-vvvvv")
     printed = " ".join((done.stdout + done.stderr).split())
     assert "Syntax error in 'filters'" in printed
-    assert "Leave out the braces" in printed
+    assert "Remove the braces" in printed
     assert "KEYTEXT" not in printed
 
 

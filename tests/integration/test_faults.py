@@ -141,13 +141,13 @@ KEY_FAULTS = [
     ),
     Fault(
         "A key that no header can carry",
-        ("api_key", "blank"),
+        ("'api_key'", "space"),
         "A line break or a blank has come along when the key was copied. The key itself is not shown.",
         environment={"NCLOUD_NSML_API_KEY": "half of it"},
     ),
     Fault(
         "A key that is a template and cannot be evaluated",
-        ("'api_key' is a template", "'nowhere' is undefined"),
+        ("Cannot evaluate the template in 'api_key'", "'nowhere' is undefined"),
         "The key stood in ``group_vars``, for example. Ansible reads those after the inventory.",
         options=f"{QUICK}api_key: '{{{{ nowhere }}}}'\n",
     ),
@@ -159,13 +159,13 @@ KEY_FAULTS = [
     ),
     Fault(
         "A profile, but no file with profiles",
-        ("profile is 'research'", "no file"),
+        ("Profile 'research' was not found", "does not exist"),
         "A profile is a section of the file that the vendor's own tools use.",
         options=f"{QUICK}profile: research\n",
     ),
     Fault(
         "No such profile",
-        ("no profile 'research'", "DEFAULT, teaching"),
+        ("Profile 'research' was not found", "DEFAULT, teaching"),
         "The message names the profiles that the file has. The name is the text in square brackets.",
         options=f"{QUICK}profile: research\n",
         home=configure(b"[teaching]\nncloud_access_key_id = x\n"),
@@ -179,14 +179,14 @@ KEY_FAULTS = [
     ),
     Fault(
         "A configuration file that cannot be read",
-        ("Cannot read", "Check its owner and mode"),
+        ("Cannot read", "Check the owner and the permissions"),
         "The words in the middle are those of the operating system.",
         home=lambda home: (home / ".ncloud").touch(),
         environment=FROM_FILE,
     ),
     Fault(
         "A configuration file that is no file",
-        ("no regular file",),
+        ("not a regular file",),
         "A directory, a pipe or something huge is in its place.",
         home=lambda home: (home / ".ncloud" / "configure").mkdir(parents=True),
         environment=FROM_FILE,
@@ -251,7 +251,7 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "A template that cannot be evaluated",
-        ("'project' is a template", "'my_project' is undefined"),
+        ("Cannot evaluate the template in 'project'", "'my_project' is undefined"),
         "As with keys, extra variables (``-e``) are the only ones that exist by then.",
         options=QUICK.replace(PROJECT_ID, "'{{ my_project }}'"),
     ),
@@ -261,25 +261,30 @@ CHOICE_FAULTS = [
         "Each option has a type, and the message an example. Times are numbers of seconds.",
         options=f"{QUICK}wait_timeout: 10m\n",
     ),
-    Fault("A number that is too large", ("concurrency is too large", "1,000 or less"), "", options=f"{QUICK}concurrency: 5000\n"),
-    Fault("A state that is none", ("states holds ''",), "", options=f"{QUICK}states: ['']\n"),
-    Fault("A number that is too small", ("page_size is 0", "1 or more"), "", options=f"{QUICK}page_size: 0\n"),
-    Fault("A time that is no time", ("timeout is 0.0", "above 0"), "", options=f"{QUICK}timeout: 0\n"),
+    Fault(
+        "A number that is too large",
+        ("'concurrency' is too large", "The maximum is 1,000"),
+        "",
+        options=f"{QUICK}concurrency: 5000\n",
+    ),
+    Fault("A state that is none", ("Invalid item in 'states': ''",), "", options=f"{QUICK}states: ['']\n"),
+    Fault("A number that is too small", ("'page_size': 0", "The minimum is 1"), "", options=f"{QUICK}page_size: 0\n"),
+    Fault("A time that is no time", ("'timeout': 0.0", "greater than 0"), "", options=f"{QUICK}timeout: 0\n"),
     Fault(
         "A list that holds something else than strings",
-        ("states holds an item", "list of texts"),
+        ("Item 1 of 'states'", "must be a string"),
         "Put the item in quotes.",
         options=f"{QUICK}states: [{{a: b}}]\n",
     ),
     Fault(
         "A prefix that makes no variable names",
-        ("hostvars_prefix is 'my-'",),
+        ("Invalid value for 'hostvars_prefix': 'my-'",),
         "Host variables must have names that templates can use.",
         options=f"{QUICK}hostvars_prefix: my-\n",
     ),
     Fault(
         "No such file of certificates",
-        ("ca_path is", "no such file"),
+        ("'ca_path': '/etc/company.pem'", "does not exist"),
         "A relative path begins in the directory where Ansible is started.",
         options=f"{QUICK}ca_path: /etc/company.pem\n",
     ),
@@ -315,7 +320,7 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "A name that cannot be one",
-        ("cannot be named '..'",),
+        ("'..' is not a valid name",),
         "The name is part of the address that is asked, and would lead elsewhere.",
         options=QUICK.replace("run: 2", "run: .."),
     ),
@@ -340,19 +345,19 @@ CHOICE_FAULTS = [
     ),
     Fault(
         "An address that is no URL",
-        ("api_url is not a URL",),
+        ("Invalid URL in 'api_url'",),
         "A user name, a query or a fragment in it is refused as well, since none of them belongs there.",
         environment={"NCLOUD_NSML_API_URL": "nsml.apigw.ntruss.com/nsml/v1"},
     ),
     Fault(
         "Plain http to another machine",
-        ("plain http",),
+        ("over plain HTTP", "https://"),
         "Whoever can read the network could read the API key.",
         environment={"NCLOUD_NSML_API_URL": "http://nsml.example/nsml/v1"},
     ),
     Fault(
         "An address of something else",
-        ("404", "api_url ends in /nsml/v1"),
+        ("404", "'api_url' ends in /nsml/v1"),
         "The gateway answers, but knows nothing at this path.",
         environment={"NCLOUD_NSML_API_URL": "{url}/v2"},
     ),
@@ -361,26 +366,26 @@ CHOICE_FAULTS = [
 NAME_FAULTS = [
     Fault(
         "Two hosts of one name",
-        ("not free for one node alone", "'worker'"),
+        ("not unique or not allowed", "'worker'"),
         "This is an error only with ``strict``; otherwise it is a warning, see below.",
         options=f"{QUICK}strict: true\nhostnames: [\"'worker'\"]\n",
     ),
     Fault(
         "Two groups of one name",
-        ("different values fall into", "nsml_project_bert_en"),
+        ("Different values lead to the same group name", "nsml_project_bert_en"),
         "This too is an error only with ``strict``.",
         hold(*(Project(name=name, runs=[Run("1", nodes=[Node()])]) for name in ("bert-en", "bert_en"))),
         f"{ANY_PROJECT}strict: true\n",
     ),
     Fault(
         "A host and a group of one name",
-        ("Names of a host and of a group at once: first",),
+        ("A host and a group have the same name: first",),
         "Ansible tells hosts and groups apart by nothing but their names.",
         options=f"{QUICK}hostnames: [\"'first' if nsml_rank == 0 else nsml_name\"]\ngroups: {{first: nsml_rank > 0}}\n",
     ),
     Fault(
         "Groups that hold each other",
-        ("would hold each other: nsml, nsml_ready",),
+        ("cannot contain each other: nsml, nsml_ready",),
         "Another source has put one of the groups below a group that it holds itself.",
         before="[nsml]\n[nsml_ready:children]\nnsml\n",
     ),
@@ -399,7 +404,7 @@ NAME_FAULTS = [
     ),
     Fault(
         "A group that is no expression",
-        ("Invalid value for 'groups'",),
+        ("Invalid value for 'first' in 'groups'",),
         "",
         options=f"{QUICK}groups: {{first: [0]}}\n",
     ),
@@ -429,20 +434,20 @@ NAME_FAULTS = [
     ),
     Fault(
         "A filter that cannot be evaluated",
-        ("filters failed for bert-2-0",),
+        ("expression in 'filters' for bert-2-0",),
         "This is an error only with ``strict``. Ansible's own words follow, which differ"
         " from version to version. ``ansible-inventory --host`` shows which variables a host has.",
         options=f"{QUICK}strict: true\nfilters: [nsml_gpus > 2]\n",
     ),
     Fault(
         "A host name that cannot be evaluated",
-        ("hostnames failed for bert-2-0",),
+        ("expression in 'hostnames' for bert-2-0",),
         "This is an error only with ``strict``; otherwise the next name in the list is tried.",
         options=f"{QUICK}strict: true\nhostnames: [nsml_gpus ~ 'x']\n",
     ),
     Fault(
         "A variable that cannot be composed",
-        ("compose failed for bert-2-0",),
+        ("expression in 'compose' for bert-2-0",),
         "This is an error only with ``strict``; otherwise the host goes without it.",
         options=f"{QUICK}strict: true\ncompose: {{gpus: nsml_gpus * 2}}\n",
     ),
@@ -468,7 +473,7 @@ WAIT_FAULTS = [
     ),
     Fault(
         "The run has ended",
-        ("it has ended (RUN_STATE_COMPLETED)",),
+        ("the run has ended (RUN_STATE_COMPLETED)",),
         "``run: latest`` may be a run that has ended already, when its successor is not yet started.",
         hold(Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])),
         WAITING,
@@ -516,13 +521,13 @@ SERVICE_FAULTS = [
     ),
     Fault(
         "A redirect",
-        ("https://elsewhere.example/", "refused"),
+        ("https://elsewhere.example/", "does not follow redirects"),
         "The API has none. A proxy that wants you to log in first may.",
         always(Answer(status=302, headers={"Location": "https://elsewhere.example/"})),
     ),
     Fault(
         "A login page in place of the API",
-        ("no JSON", "Please log in"),
+        ("not usable JSON", "Please log in"),
         "The answer says that all is well, but is none of the API.",
         always(Answer(body="<html>Please log in</html>")),
     ),
@@ -552,7 +557,7 @@ SERVICE_FAULTS = [
     ),
     Fault(
         "Two rows with one node ID",
-        ("page 1, row 1", "another one with the nodeId of row 0"),
+        ("page 1, row 1", "the same nodeId as row 0"),
         "Both cannot be true, and the plugin does not choose.",
         nodes=(Node(rank=0, id="node0"), Node(rank=1, id="node0")),
     ),
@@ -602,7 +607,7 @@ NETWORK_FAULTS = [
 WARNINGS = [
     Fault(
         "Others can read the secret key",
-        ("Others can read", "chmod 600"),
+        ("Other users can read", "chmod 600"),
         "",
         home=configure(KEYS_IN_FILE, mode=0o644),
         environment=FROM_FILE,
@@ -610,7 +615,7 @@ WARNINGS = [
     ),
     Fault(
         "Nobody checks the certificate",
-        ("validate_certs is off",),
+        ("'validate_certs' is false",),
         "Where the service, or a proxy before it, has a certificate of a CA of your own, name that CA's file in"
         " ``ca_path`` instead.",
         options=f"{QUICK}validate_certs: false\n",
@@ -619,14 +624,14 @@ WARNINGS = [
     ),
     Fault(
         "Several hosts would bear one name",
-        ("not free for one node alone", "The node ID was added"),
+        ("not unique or not allowed", "added the node ID"),
         "Choose ``hostnames`` that differ from node to node and from run to run.",
         options=f"{QUICK}hostnames: [\"'worker'\"]\n",
         warns=True,
     ),
     Fault(
         "Several groups would bear one name",
-        ("different values fall into", "A hash of its value was added"),
+        ("Different values lead to the same group name", "added a hash of the value"),
         "Characters that are unsafe in the name of a group become ``_``, which may make two names one.",
         hold(*(Project(name=name, runs=[Run("1", nodes=[Node()])]) for name in ("bert-en", "bert_en"))),
         ANY_PROJECT,
@@ -695,7 +700,7 @@ def message(printed: str, *, warns: bool) -> str:
     text = re.sub(r"127\.0\.0\.1:\d+", "nsml.apigw.ntruss.com", found[1])
     # The words of Ansible, which differ.
     text = re.sub(r"(['\"]nsml_gpus .*?['\"]): .*", r"\1: ...", text)
-    text = re.sub(r"(Syntax error in 'filters': .*?'): .*?\. (Leave)", r"\1: ... \2", text)
+    text = re.sub(r"(Syntax error in 'filters': .*?'): .*?\. (Remove)", r"\1: ... \2", text)
     return re.sub(r"_ssl\.c:\d+", "_ssl.c:1000", text)
 
 
@@ -769,7 +774,7 @@ def test_both_ways_to_have_it_stop_do_so_with_one_message(tmp_path: Path) -> Non
     for environment in (settings, {"ANSIBLE_CONFIG": str(tmp_path / "ansible.cfg")}):
         done = run_without_keys(tmp_path, **environment)
         assert done.returncode != 0
-        assert "No access_key was found" in one_line(done)
+        assert "'access_key' is not set" in one_line(done)
         assert "Invalid host pattern" not in one_line(done)
 
 
@@ -821,7 +826,7 @@ def test_the_page_has_no_entry_but_these() -> None:
 
 
 # Only a user who names this plugin in ANSIBLE_INVENTORY_ENABLED sees it: to all others, Ansible speaks first.
-SELDOM = "holds no options. Its first line may be: plugin:"
+SELDOM = "contains no options. Start the file with this line: plugin:"
 
 
 def raised_messages() -> Iterator[str]:

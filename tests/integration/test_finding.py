@@ -112,7 +112,8 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
         done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
     assert json.loads(done.stdout)["_meta"]["hostvars"] == {}
     assert done.stderr.strip() == (
-        "navercloud.nsml.nodes: no run is active, so there are no hosts. Available runs: 1 of gpt (RUN_STATE_COMPLETED)."
+        "navercloud.nsml.nodes: No run matches 'run': active. This inventory file adds no hosts."
+        " Available runs: 1 of gpt (RUN_STATE_COMPLETED)."
     )
 
 
@@ -161,20 +162,21 @@ def test_waiting_ends_when_all_nodes_are_ready_and_standard_output_stays_clean(p
     with starting(4) as simulator:
         done = place(simulator, WAITING).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
     assert json.loads(done.stdout)["nsml_ready"]["hosts"] == ["bert-2-0", "bert-2-1"]
-    printed_lines = "navercloud.nsml.nodes: bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"
+    printed_lines = "navercloud.nsml.nodes: Run 2 of project bert: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"
     assert done.stderr.strip() == printed_lines
 
 
 def test_waiting_that_ends_without_all_nodes_is_an_error_that_names_the_others(place: Place) -> None:
     with starting() as simulator:
         text = place(simulator, WAITING.replace("30", "1")).refused()
-    assert "Timed out after 1 s ('wait_timeout'): bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
+    assert "Timed out after 1 s ('wait_timeout')" in text
+    assert "Run 2 of project bert: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in text
 
 
 def test_waiting_for_a_completed_run_is_an_error_at_once(place: Place) -> None:
     with Simulator([Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])]) as simulator:
         text = place(simulator, WAITING).refused()
-    assert f"Run 2 of project {PROJECT_ID} cannot become ready: it has ended (RUN_STATE_COMPLETED)." in text
+    assert f"Run 2 of project {PROJECT_ID} cannot become ready: the run has ended (RUN_STATE_COMPLETED)." in text
 
 
 def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: Place) -> None:
@@ -188,7 +190,7 @@ def test_a_run_that_completes_later_than_one_reading_may_take_is_noticed(place: 
 
         simulator.before_answer = complete_at_the_end
         options = f"project: {PROJECT_ID}\nrun: 2\nwait_timeout: 120\nwait_interval: 0.5\ndeadline: 2\n"
-        assert "it has ended (RUN_STATE_COMPLETED)" in place(simulator, options).refused()
+        assert "the run has ended (RUN_STATE_COMPLETED)" in place(simulator, options).refused()
 
 
 def test_ctrl_c_ends_the_waiting_with_no_traceback(place: Place) -> None:
@@ -317,7 +319,7 @@ def test_no_run_in_progress_is_reported_from_the_cache_too(place: Place) -> None
         workplace = place(simulator, f"project: {PROJECT_ID}\n" + CACHED)
         for _time in range(2):
             done = workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--list")
-            assert "no run is active, so there are no hosts" in done.stderr
+            assert "No run matches 'run': active. This inventory file adds no hosts" in done.stderr
         assert len(simulator.requests) == RUNS
 
 
@@ -344,8 +346,8 @@ def test_one_line_at_v_shows_where_the_hosts_came_from(place: Place) -> None:
         workplace = place(simulator, "project: bert\nrun: 2\n" + CACHED)
         outputs = [workplace.run("ansible-inventory", "-i", "test.nsml.yml", "--graph", "-v") for _time in range(2)]
     read, remembered = (" ".join((done.stdout + done.stderr).split()) for done in outputs)
-    assert f"nodes: 2, runs: 1, read now, requests: {PROJECTS + NODES}, seconds: " in read
-    assert "nodes: 2, runs: 1, from the cache, " in remembered
+    assert f"Nodes: 2, runs: 1, from the service, requests: {PROJECTS + NODES}, seconds: " in read
+    assert "Nodes: 2, runs: 1, from the cache, " in remembered
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ SIZES = dict.fromkeys((1, 9, 10, 11, 100, 101, 250), 10) | {12: 100, 99: 100, 20
 def test_a_run_without_nodes_is_a_warning_for_two_requests(place: Place) -> None:
     with Simulator(bert([])) as simulator:
         done = place(simulator, MINIMAL).run("ansible-inventory", "-i", "test.nsml.yml", "--list")
-        assert "Runs without nodes, and so without hosts: 2 of " in " ".join(done.stderr.split())
+        assert "These runs have no nodes and add no hosts: 2 of " in " ".join(done.stderr.split())
         # A service that counts from 0 would answer the same on page 1.
         assert [record.path.partition("?")[2] for record in simulator.requests if "/nodes?" in record.path] == [
             "page=1&pageSize=100",

@@ -63,6 +63,6 @@ def test_failed_tries_are_traced_and_no_secret_is_printed(tmp_path: Path) -> Non
     assert f"{runs}?page=1&pageSize=100: 400, code 100, N s, try 2" in lines
     assert f"{runs}?page=1: 200, 1 row, N s, try 1" in lines
     assert [line for line in lines if "page=0" in line] == [f"{runs}?page=0: 500, N s, try {number}" for number in (1, 2, 3)]
-    assert "refused page_size 100 (HTTP 400, code 100" in printed
+    assert "refused 'page_size' 100 (HTTP 400, code 100" in printed
     assert keys.secret_key not in printed
     assert keys.api_key not in printed

@@ -168,7 +168,7 @@ def test_a_fault_of_the_service_is_logged_and_no_event_is_lost_to_it(
     played(Source(simulator), play)
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert record.name == "navercloud.nsml.nodes"
-    assert re.search(r"The next reading is in \d+ s\.$", record.getMessage())
+    assert re.search(r"Reading again in \d+ s\.$", record.getMessage())
 
 
 def test_keys_that_are_refused_by_the_first_reading_end_it(simulator: Simulator) -> None:
@@ -286,7 +286,7 @@ def test_a_state_file_that_cannot_be_used_is_named_and_begun_anew(
         await source.readings(2)
 
     played(Source(simulator, state_file=str(state)), play)
-    assert f"Cannot use 'state_file' {state}: it is damaged. It is begun anew." in caplog.text
+    assert f"Cannot use 'state_file' '{state}': the file is damaged. Starting with a new state file." in caplog.text
     assert json.loads(state.read_text())["version"] == 1
 
 
@@ -309,7 +309,7 @@ def test_a_state_file_that_can_no_longer_be_written_ends_nothing(
 
     state = tmp_path / "state"
     played(Source(simulator, state_file=str(state)), play)
-    assert f"Cannot write 'state_file' {state}: No space left on device." in caplog.text
+    assert f"Cannot write 'state_file' '{state}': No space left on device." in caplog.text
     assert [node["row"]["state"] for node in json.loads(state.read_text())["runs"][0]["nodes"]] == [NODE_RUNNING] * 2
 
 
@@ -347,7 +347,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"secret_key": ["x"]}, "secret_key"),
     ({"ca_path": "/nowhere"}, "/nowhere"),
     ({"api_url": "http://198.51.100.7/nsml/v1"}, "api_url"),
-    ({"state_file": "/nowhere/state"}, "Cannot write 'state_file' /nowhere/state: No such file or directory."),
+    ({"state_file": "/nowhere/state"}, "Cannot write 'state_file' '/nowhere/state': No such file or directory."),
     ({"profile": "research", "access_key": None, "secret_key": None}, "research"),
 ]
 

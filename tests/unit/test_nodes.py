@@ -125,7 +125,7 @@ def test_vvv_shows_why_a_file_is_skipped(tmp_path: Path) -> None:
     finally:
         vars(plugin.display).update(verbosity=0)
 
-    words = f"skips {tmp_path}/hosts.yaml: it is not a YAML file with 'plugin: navercloud.nsml.nodes'"
+    words = f"Skipping {tmp_path}/hosts.yaml: not a YAML file with 'plugin: navercloud.nsml.nodes'"
     assert words in " ".join(printed.getvalue().split())
 
 
@@ -182,7 +182,7 @@ def test_two_names_alike_take_the_node_id_with_one_warning(tmp_path: Path) -> No
     loaded = load(tmp_path, alike)
 
     assert loaded.names == ["project-2-0-a", "project-2-0-b"]
-    assert loaded.printed.count("node ID was added") == 1
+    assert loaded.printed.count("added the node ID") == 1
     refused(load(tmp_path, alike + "strict: true\n"), "'project-2-0'", "strict")
 
 
@@ -379,7 +379,7 @@ def test_the_profile_of_the_file_beats_keys_of_the_environment(tmp_path: Path) -
 @pytest.mark.parametrize("value", ["", "''", "\"{{ nobody_set_this | default('') }}\""], ids=["null", "empty", "template"])
 def test_an_option_of_the_file_that_comes_out_empty_is_an_error(tmp_path: Path, name: str, value: str) -> None:
     kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(f"{name}:"))
-    refused(load(tmp_path, f"{kept}\n{name}: {value}\n"), f"'{name}' is empty. Set it to a value, or remove it.")
+    refused(load(tmp_path, f"{kept}\n{name}: {value}\n"), f"'{name}' is empty. Set a value or remove the option.")
     assert len(responses.calls) == 0
 
 
@@ -416,12 +416,12 @@ def test_an_empty_project_of_the_environment_is_a_warning_where_every_project_is
     serve_nodes([row()])
     serve("/projects/runs", {"runList": [{"projectId": PROJECT_ID, "runName": "2", "status": "RUNNING"}]})
     monkeypatch.setenv("NCLOUD_NSML_PROJECT", "")
-    warning = "NCLOUD_NSML_PROJECT is set and empty, so every project that the keys can see is read."
+    warning = "NCLOUD_NSML_PROJECT is empty, so the plugin reads every project"
 
     assert warning in load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").printed
-    assert "is set and empty" not in load(tmp_path, SMALLEST).printed
+    assert "is empty, so the plugin" not in load(tmp_path, SMALLEST).printed
     monkeypatch.delenv("NCLOUD_NSML_PROJECT")
-    assert "is set and empty" not in load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").printed
+    assert "is empty, so the plugin" not in load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n").printed
 
 
 @pytest.mark.parametrize("status", [200, 401])
@@ -434,14 +434,14 @@ def test_where_each_key_comes_from_is_shown_at_v_and_with_a_401(
     if status == 401:
         responses.replace("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"error": {"errorCode": "200"}}, status=401)
     origins = (
-        "access_key from the inventory file; secret_key from the environment variable NCLOUD_SECRET_ACCESS_KEY;"
-        " api_key from the environment variable NCP_APIGW_API_KEY"
+        "'access_key' from the inventory file; 'secret_key' from the environment variable NCLOUD_SECRET_ACCESS_KEY;"
+        " 'api_key' from the environment variable NCP_APIGW_API_KEY"
     )
 
     text = SMALLEST + "access_key: accessKey0000000\n"
     printed = load(tmp_path, text, verbosity=1).printed
-    assert f"keys: {origins}" in printed
-    assert (f"clock is right. Keys: {origins}." in printed) is (status == 401)
+    assert f"Keys: {origins}" in printed
+    assert (f"clock of this machine. Keys: {origins}." in printed) is (status == 401)
     assert not any(key in printed for key in ("accessKey0000000", "otherApiKey00000", ENVIRONMENT["NCLOUD_SECRET_ACCESS_KEY"]))
     assert ("Keys: " in load(tmp_path, text).printed) is (status == 401)
 
@@ -454,7 +454,7 @@ def test_an_empty_environment_variable_counts_as_none(tmp_path: Path, monkeypatc
 
     loaded = load(tmp_path, "plugin: navercloud.nsml.nodes\nretries: 0\n")
 
-    assert "no run is active" in loaded.printed
+    assert "No run matches 'run': active" in loaded.printed
     refused(load(tmp_path, SMALLEST.replace("run: 2", "run: ''")), "'run' is empty")
 
 
@@ -507,8 +507,8 @@ def test_variable_that_does_not_exist_yet_is_named_with_what_works(tmp_path: Pat
 
     loaded = load(tmp_path, f"{others}{option}: '{{{{ nsml_value }}}}'\n")
 
-    refused(loaded, f"'{option}' is a template that cannot be evaluated: the variable 'nsml_value' is undefined.")
-    assert "Variables of groups and hosts do not exist yet when an inventory is read. Use an extra variable" in loaded.printed
+    refused(loaded, f"Cannot evaluate the template in '{option}': the variable 'nsml_value' is undefined.")
+    assert "Group and host variables do not exist yet when Ansible reads an inventory. Use an extra variable" in loaded.printed
 
 
 OPTIONS_READ_ONCE = sorted(
@@ -541,7 +541,7 @@ def test_template_may_make_a_list_a_number_and_a_boolean(tmp_path: Path) -> None
 
     assert list(loaded.groups()) == ["nsml_rank_0", "nsml_ready"]
     assert loaded.variables("project-2-0")["n_rank"] == 0
-    assert "validate_certs is off" in loaded.printed
+    assert "'validate_certs' is false" in loaded.printed
     assert parse_qs(urlsplit(str(responses.calls[0].request.url)).query)["pageSize"] == ["7"]
 
 
@@ -581,15 +581,18 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("option", "word"),
     [
-        ("page_size: many", "Invalid value for 'page_size': 'many'. It must be an integer, for example page_size: 100"),
+        ("page_size: many", "Invalid value for 'page_size': 'many'. The value must be an integer, for example page_size: 100"),
         ("page_size: 0", "page_size"),
-        ("wait_timeout: 10m", "Invalid value for 'wait_timeout': '10m'. It must be an integer, for example wait_timeout: 600"),
-        ("filters: {a: b}", "Invalid value for 'filters': a dictionary. It must be a list"),
-        ("cache_timeout: 0.5", "Invalid value for 'cache_timeout': 0.5. It must be an integer"),
-        ("strict: treu", "Invalid value for 'strict': 'treu'. It must be true or false"),
-        ("page_size: true", "Invalid value for 'page_size': True. It must be an integer, for example page_size: 100"),
-        ("timeout: false", "Invalid value for 'timeout': False. It must be a number, for example timeout: 10"),
-        ("wait_nodes: yes", "Invalid value for 'wait_nodes': True. It must be an integer"),
+        (
+            "wait_timeout: 10m",
+            "Invalid value for 'wait_timeout': '10m'. The value must be an integer, for example wait_timeout: 600",
+        ),
+        ("filters: {a: b}", "Invalid value for 'filters': a dictionary. The value must be a list"),
+        ("cache_timeout: 0.5", "Invalid value for 'cache_timeout': 0.5. The value must be an integer"),
+        ("strict: treu", "Invalid value for 'strict': 'treu'. The value must be true or false"),
+        ("page_size: true", "Invalid value for 'page_size': True. The value must be an integer, for example page_size: 100"),
+        ("timeout: false", "Invalid value for 'timeout': False. The value must be a number, for example timeout: 10"),
+        ("wait_nodes: yes", "Invalid value for 'wait_nodes': True. The value must be an integer"),
         ("concurrency: [1]", "concurrency"),
         ("timeout: soon", "timeout"),
         ("timeout: .nan", "timeout"),
@@ -603,12 +606,12 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
         ("hostvars_prefix: ansible_", "hostvars_prefix"),
         ("group_by: [runs]", "group_by"),
         ("group_by: [rank, 5]", "group_by"),
-        ("compose: [x]", "Invalid value for 'compose': a list. It must be a dictionary"),
+        ("compose: [x]", "Invalid value for 'compose': a list. The value must be a dictionary"),
         ("groups: x", "groups"),
         ("compose: {a-b: '1'}", "Invalid variable name in 'compose': 'a-b'."),
         ("compose: {a-b: [1]}", "Invalid variable name in 'compose': 'a-b'."),
         ("compose: {1: nsml_rank}", "Invalid variable name in 'compose': '1'."),
-        ("groups: {g: [nsml_ready]}", "Invalid value for 'groups' for 'g': ['nsml_ready']."),
+        ("groups: {g: [nsml_ready]}", "Invalid value for 'g' in 'groups': ['nsml_ready']."),
         ("keyed_groups: x", "keyed_groups"),
         ("keyed_groups: [x]", "keyed_groups"),
         (
@@ -666,7 +669,7 @@ FILES = "cache: true\ncache_plugin: ansible.builtin.jsonfile\n"
 
 def test_a_cache_in_memory_alone_is_a_line_at_v(tmp_path: Path) -> None:
     serve_nodes([row()])
-    line = "the cache 'memory' ends with this command. To keep what was read, set 'cache_plugin'"
+    line = "The cache 'memory' ends with this command. To keep the nodes for later commands, set 'cache_plugin'"
     assert line in load(tmp_path, SMALLEST + "cache: true\n", verbosity=1).printed
     assert line not in load(tmp_path, SMALLEST + "cache: true\n").printed
     kept = load(tmp_path, f"{SMALLEST}{FILES}cache_connection: {tmp_path}/cache\n", verbosity=1)
@@ -698,7 +701,7 @@ def test_a_cache_that_cannot_be_opened_costs_one_warning_that_names_it_and_no_ho
     assert loaded.names == ["project-2-0"]
     assert loaded.printed.count("[WARNING]") == 1
     assert "Cannot open the cache 'ansible.builtin.jsonfile': " in loaded.printed
-    assert "The nodes were listed without it." in loaded.printed
+    assert "Listing the nodes without the cache." in loaded.printed
 
 
 DOWN = """
@@ -799,7 +802,7 @@ def test_misspelt_state_is_reported_with_the_nearest_one(tmp_path: Path, others:
 
     loaded = load(tmp_path, f"{SMALLEST}states: [runing{others}]\n")
 
-    assert "No node is in the state 'runing' of 'states'. Did you mean 'running'?" in loaded.printed
+    assert "No node is in the state 'runing' ('states'). Did you mean 'running'?" in loaded.printed
 
 
 def test_state_that_no_node_is_in_is_not_reported_among_others(tmp_path: Path) -> None:
@@ -818,7 +821,7 @@ def test_a_node_that_a_filter_fails_for_is_left_out_with_a_warning_or_an_error(t
 
     assert loaded.names == ["project-2-0"]
     assert "Skipped 1 node because a filter could not be evaluated. First: project-2-1: 'nsml_labels.x == 1':" in loaded.printed
-    refused(load(tmp_path, text + "strict: true\n"), "filters failed for project-2-1", "nsml_labels")
+    refused(load(tmp_path, text + "strict: true\n"), "expression in 'filters' for project-2-1", "nsml_labels")
 
 
 def test_a_warning_cannot_be_made_to_control_the_terminal(tmp_path: Path) -> None:
@@ -855,7 +858,9 @@ def test_a_hostname_that_cannot_be_evaluated_is_an_error_under_strict(tmp_path: 
     serve_nodes([row()])
 
     refused(
-        load(tmp_path, SMALLEST + "hostnames: [nsml_missing]\nstrict: true\n"), "hostnames failed for project-2-0", "nsml_missing"
+        load(tmp_path, SMALLEST + "hostnames: [nsml_missing]\nstrict: true\n"),
+        "expression in 'hostnames' for project-2-0",
+        "nsml_missing",
     )
 
 
@@ -1089,8 +1094,8 @@ def test_an_expression_that_fails_on_every_node_is_reported_once(tmp_path: Path,
     assert "x" not in loaded.variables("project-2-0")
     assert "g" not in loaded.manager.groups
     assert loaded.printed.count("[WARNING]") == 1
-    assert f"'{option}' failed for every node. First: project-2-0: " in loaded.printed
-    assert """A literal string needs quotes of its own: "'root'".""" in loaded.printed
+    assert f"expression in '{option}' for any node. First: project-2-0: " in loaded.printed
+    assert """Put a literal string in two pairs of quotes: "'root'".""" in loaded.printed
 
 
 @pytest.mark.parametrize(("text", "option"), FAILING)
@@ -1099,7 +1104,7 @@ def test_an_expression_that_fails_on_some_nodes_is_a_line_at_v(tmp_path: Path, t
     text = f"{SMALLEST}{text}\n".replace("EXPRESSION", "\"'a' == nsml_labels.x\"")
 
     assert load(tmp_path, text).printed == ""
-    assert f"'{option}' failed for 1 of 2 nodes. First: project-2-1: " in load(tmp_path, text, verbosity=1).printed
+    assert f"expression in '{option}' for 1 of 2 nodes. First: project-2-1: " in load(tmp_path, text, verbosity=1).printed
 
 
 @pytest.mark.parametrize(
@@ -1151,7 +1156,7 @@ def test_a_condition_that_is_not_a_boolean_is_reported_on_every_core(tmp_path: P
     assert "boolean" in filtered.printed
     assert len(grouped.names) == 2
     assert "g" not in grouped.manager.groups
-    assert "'groups' failed for every node." in grouped.printed
+    assert "expression in 'groups' for any node." in grouped.printed
     refused(load(tmp_path, f"{SMALLEST}strict: true\ngroups: {{g: {expression}}}\n"), "boolean")
 
 
@@ -1317,7 +1322,7 @@ def test_nodes_of_two_sources_that_would_have_one_name_are_two_hosts(tmp_path: P
     assert loaded.names == ["project-2-0", "project-2-1", "project-2-1-other"]
     assert loaded.variables("project-2-1")["nsml_node_id"] == "node1"
     assert loaded.variables("project-2-1-other")["nsml_node_id"] == "other"
-    assert "not free for one node alone: 'project-2-1'." in loaded.printed
+    assert "not unique or not allowed: 'project-2-1'." in loaded.printed
 
 
 @pytest.mark.parametrize("prefix", ["nsml_", "b_"])
@@ -1343,7 +1348,7 @@ def test_a_source_that_is_read_twice_doubles_nothing(tmp_path: Path) -> None:
 
     loaded = load_sources([str(tmp_path)])
 
-    assert "not free" not in loaded.printed
+    assert "not unique" not in loaded.printed
     for group in loaded.manager.groups.values():
         assert len(group.hosts) == len({host.name for host in group.hosts})
     assert [host.name for host in loaded.manager.groups["nsml_ready"].hosts] == ["project-2-0", "project-2-1"]
@@ -1491,7 +1496,7 @@ def test_the_example_of_constructed_options_does_what_it_describes(tmp_path: Pat
 def test_a_key_of_a_wrong_kind_is_named_and_never_shown(tmp_path: Path, option: str, value: str) -> None:
     printed = load(tmp_path, f"{SMALLEST}{option}: {value}\n", verbosity=5).printed
 
-    assert re.search(f"'{option}'( is a template that|. It must be a string)", printed)
+    assert re.search(f"template in '{option}'|'{option}'. The value must be a string", printed)
     assert "KEYTEXT" not in printed
     assert "S0VZVEVYVA" not in printed
 
@@ -1504,7 +1509,7 @@ def test_a_template_that_cannot_be_evaluated_is_named_and_shows_no_key_beside_it
     others = "".join(line for line in SMALLEST.splitlines(keepends=True) if not line.startswith(f"{option}:"))
     loaded = load(tmp_path, f"{others}secret_key: KEYTEXT\n{option}: '{template}'\n", verbosity=5)
 
-    refused(loaded, f"'{option}' is a template that cannot be evaluated: ")
+    refused(loaded, f"Cannot evaluate the template in '{option}': ")
     assert "KEYTEXT" not in loaded.printed
 
 

@@ -61,9 +61,9 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 rest = decoder.unconsumed_tail
         yield decoder.flush()
     except zlib.error as error:
-        raise BrokenCoding(f"the packed answer is damaged ({error})") from None
+        raise BrokenCoding(f"the compressed response is damaged ({error})") from None
     if not decoder.eof and not is_empty:
-        raise BrokenCoding("the packed answer breaks off")
+        raise BrokenCoding("the compressed response is incomplete")
 
 
 def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:

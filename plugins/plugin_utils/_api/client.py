@@ -69,7 +69,9 @@ class Client:
         try:
             return self._read(endpoints, deadline)
         except _PageSizeRefused as refusal:
-            self._verbose(f"the service refused page_size {self._page_size} ({refusal}): reading pages of its default size")
+            self._verbose(
+                f"The service refused 'page_size' {self._page_size} ({refusal}). Reading pages of the service's default size."
+            )
             self._page_size = None
         return self._read(endpoints, deadline)
 
@@ -86,7 +88,7 @@ class Client:
                 except StopIteration as finished:
                     results[index] = finished.value.rows
                     where = self._transport.where(Request(endpoints[index].what, endpoints[index].path))
-                    self._trace(f"{where}: complete, rows: {len(finished.value.rows)}, since {finished.value.proof}")
+                    self._trace(f"{where}: list complete, rows: {len(finished.value.rows)}, because {finished.value.proof}")
                     del wanted[index]
                 except NotSettled as error:
                     raise self._incomplete(endpoints[index], error) from None
@@ -154,14 +156,14 @@ class Client:
         return parse_page(body, endpoint, page.number, self._transport.where(request))
 
     def _incomplete(self, endpoint: Endpoint, error: NotSettled) -> IncompleteError:
-        advice = "Try again; if it stays so, please report it with this text."
+        advice = "Try again. If the error persists, report this message as an issue."
         if error.shuffled:
             advice = (
-                "The rows come in another order with each page: set 'page_size' to a number above"
-                f" {error.rows:,}, so that one page holds the whole list."
+                "The service changes the order of the rows between pages. Set 'page_size' to a number greater than"
+                f" {error.rows:,}, so that one page contains the whole list."
             )
         where = self._transport.where(Request(endpoint.what, endpoint.path))
-        return IncompleteError(endpoint.what, where, f"the list cannot be proven complete: {error}", advice)
+        return IncompleteError(endpoint.what, where, f"cannot verify that the list is complete: {error}", advice)
 
 
 class _PageSizeRefused(Exception):

@@ -28,9 +28,9 @@ CONFIGURE = "~/.ncloud/configure"
 _LARGEST_FILE = 1024**2
 
 _ENVIRONMENT = {
-    "access_key": "NCLOUD_ACCESS_KEY_ID, NCLOUD_ACCESS_KEY",
-    "secret_key": "NCLOUD_SECRET_ACCESS_KEY, NCLOUD_SECRET_KEY",
-    "api_key": "NCLOUD_NSML_API_KEY, NCP_APIGW_API_KEY",
+    "access_key": "NCLOUD_ACCESS_KEY_ID or NCLOUD_ACCESS_KEY",
+    "secret_key": "NCLOUD_SECRET_ACCESS_KEY or NCLOUD_SECRET_KEY",
+    "api_key": "NCLOUD_NSML_API_KEY or NCP_APIGW_API_KEY",
 }
 
 # A shorter string would be found by chance in strings without a secret.
@@ -153,7 +153,7 @@ def _origin(given: CredentialOptions, configure: str | None) -> str:
         name: profile if configure and name != "api_key" else given.origins.get(name, "an option or the environment")
         for name in _ENVIRONMENT
     }
-    return "; ".join(f"{name} from {place}" for name, place in places.items())
+    return "; ".join(f"'{name}' from {place}" for name, place in places.items())
 
 
 def _read_profile(path: Path, profile: str | None, warning: Callable[[str], object]) -> dict[str, str]:
@@ -161,25 +161,27 @@ def _read_profile(path: Path, profile: str | None, warning: Callable[[str], obje
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_FILE:
-            raise ConfigurationError(f"Cannot read {path}: it is no regular file, or larger than 1 MiB. Mend or remove it.")
+            raise ConfigurationError(f"Cannot read {path}: not a regular file, or larger than 1 MiB. Replace or remove {path}.")
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if profile:
             raise ConfigurationError(
-                f"profile is {profile!r}, but there is no file {path}. Create it, or leave the profile out."
+                f"Profile {profile!r} was not found: the file {path} does not exist. Create the file, or unset 'profile'."
             ) from None
         return {}
     except OSError as error:
-        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Check its owner and mode.") from None
+        raise ConfigurationError(
+            f"Cannot read {path}: {error.strerror}. Check the owner and the permissions of the file."
+        ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
+        raise ConfigurationError(f"Cannot read {path}: the encoding is not UTF-8. Save the file as UTF-8.") from None
     if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        warning(f"Others can read the secret key in {path}. Run: chmod 600 {path}")
+        warning(f"Other users can read the secret key in {path}. Run: chmod 600 {path}")
     sections = _parse(text, path)
     name = profile or "DEFAULT"
     if not sections.has_section(name):
         known = ", ".join(sections.sections())
-        raise ConfigurationError(f"{path} has no profile {name!r}. It has: {known}.")
+        raise ConfigurationError(f"Profile {name!r} was not found in {path}. Available profiles: {known}.")
     return dict(sections.items(name))
 
 
@@ -192,7 +194,7 @@ def _parse(text: str, path: Path) -> configparser.RawConfigParser:
     except configparser.ParsingError as error:
         # The parser's own words quote the line, which may hold the secret.
         raise ConfigurationError(
-            f"{path}, line {error.errors[0][0] - 1}: this is neither key=value nor [profile]. Mend that line."
+            f"Cannot read {path}: line {error.errors[0][0] - 1} is neither key=value nor [profile]. Correct this line."
         ) from None
     return parser
 
@@ -201,16 +203,15 @@ def _check(name: str, value: str | None, configure: str) -> None:
     """Refuse a credential that is missing, or that no header can carry (its text is never shown)."""
     if not value:
         file, rule = (
-            f", and in the file {configure}",
-            " Access key and secret key are a pair: half of one is never completed from that file.",
+            f", or the key in the file {configure}",
+            " The plugin takes the access key and the secret key both from this file, or neither.",
         )
         if name == "api_key":
             file = rule = ""
         raise ConfigurationError(
-            f"No {name} was found. Looked for the option {name}, in the environment variables {_ENVIRONMENT[name]}{file}."
-            f" Set one of them.{rule}"
+            f"'{name}' is not set. Set the option '{name}', or the environment variable {_ENVIRONMENT[name]}{file}.{rule}"
         )
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ConfigurationError(
-            f"The {name} holds a blank, a line break or another character that no key has. Copy it once more."
+            f"Invalid value for '{name}': the key contains a space, line break or other invalid character. Copy the key again."
         )

@@ -70,14 +70,14 @@ def _segment(name: str) -> str:
     except UnicodeEncodeError:
         segment = ""
     if segment in ("", ".", ".."):
-        raise SelectionError(f"A project or run cannot be named {readable(repr(name))}. Check project and run.")
+        raise SelectionError(f"{readable(repr(name))} is not a valid name for a project or run. Check 'project' and 'run'.")
     return segment
 
 
 def describe(body: Any, endpoint: Endpoint) -> str:
     """Return in a few words what an answer holds, for a trace: never a value of a row."""
     if not isinstance(body, Mapping):
-        return "no body" if body is None else "another shape"
+        return "no body" if body is None else "unexpected response"
     rows, count = body.get(endpoint.key), integer(body.get("totalCount"))
     listed = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" if isinstance(rows, list) else f"no {endpoint.key}"
     return listed if count is None else f"{listed}, totalCount {count}"
@@ -102,7 +102,7 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
         if (other := seen.setdefault(identity, row)) is not row and _contents(other, endpoint) != _contents(row, endpoint):
             names = " and ".join(endpoint.identity)
             raise _malformed(
-                endpoint, where, f"page {number}, row {index} is another one with the {names} of row {rows.index(other)}"
+                endpoint, where, f"page {number}, row {index} has the same {names} as row {rows.index(other)}, but other values"
             )
         entries.append(Entry(identity, _shared(row), integer(row.get("rank")) if endpoint.ranked else None))
     return Page(entries, integer(body.get("totalCount")) if body else None)
@@ -120,7 +120,7 @@ def _rows(body: Any, endpoint: Endpoint, number: int, where: str) -> Sequence[An
     if rows is None and (endpoint.key in body or not any(isinstance(value, (list, Mapping)) for value in body.values())):
         return ()
     keys = shortened(sorted(readable(str(key)) for key in body))
-    raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}. Its keys are: {keys}")
+    raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}. Keys of the response: {keys}")
 
 
 def _shared(row: Row) -> Row:
@@ -141,6 +141,6 @@ def _malformed(endpoint: Endpoint, where: str, problem: str) -> ResponseError:
     return ResponseError(
         endpoint.what,
         where,
-        f"the answer is not what the API describes: {problem}.",
-        "Check that api_url is the NSML API; if it is, please report this text.",
+        f"the response does not match the API reference: {problem}.",
+        "Check that 'api_url' is the URL of the NSML API. If the URL is correct, report this message as an issue.",
     )

@@ -36,11 +36,11 @@ def proxy_fault(*, is_refused: bool) -> tuple[str, str] | None:
     if scheme not in _PROXY_SCHEMES:
         return f"the URL in '{name}' has an unknown scheme.", "Use http://, https:// or socks5h://."
     if scheme.startswith("socks") and find_spec("socks") is None:
-        return f"'{name}' names a SOCKS proxy, which needs the Python library PySocks.", f"Install it: {install('pysocks')}"
+        return f"'{name}' names a SOCKS proxy, which needs the Python library PySocks.", f"Run: {install('pysocks')}"
     if is_refused or _hides_login(value):
         return (
-            f"the URL in '{name}' cannot be read.",
-            "Write it as http://user:password@host:port, with special characters of the password percent-encoded ('@' as '%40').",
+            f"the URL in '{name}' is invalid.",
+            "Use http://user:password@host:port, and percent-encode special characters in the password ('@' as '%40').",
         )
     return None
 
@@ -59,13 +59,16 @@ def certificates_fault(ca_path: bool | str) -> tuple[str, str] | None:
         place = Path(os.environ[name])
     try:
         if not place.exists():
-            return f"'{name}' names a file that does not exist.", f"Correct '{name}', or unset it."
+            return f"'{name}' names a file that does not exist.", f"Correct or unset '{name}'."
         if not place.is_dir():
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(place)
         elif not any(_HASHED_NAME.fullmatch(entry.name) for entry in place.iterdir()):
-            return f"'{name}' names a folder without hashed certificates.", "Run 'openssl rehash' on it, or name a file."
+            return (
+                f"'{name}' names a directory without hashed certificates.",
+                "Run 'openssl rehash' on the directory, or use a file.",
+            )
     except OSError:  # ssl.SSLError is one
-        return f"'{name}' names a file without a readable certificate.", "Name a file of certificates in PEM format."
+        return f"'{name}' names a file without a readable certificate.", "Use a file of certificates in PEM format."
     return None
 
 

@@ -150,14 +150,15 @@ def read(size: int, *, ahead: bool = False) -> Reading:
             for request, page in zip(requests, (yield requests)):
                 sweep.add(request, page)
             if len(sweep.entries) > MAX_ROWS:
-                raise NotSettled(f"it has more than {MAX_ROWS:,} rows.")
+                raise NotSettled(f"the list has more than {MAX_ROWS:,} rows.")
         sweep.raise_refusal()
         if proof := sweep.proof() or (sweeps and sweep.repeats(sweeps[-1])):
             return Listing([entry.row for entry in sweep.entries.values()], proof)
         sweeps.append(sweep)
     seen = dict.fromkeys(sweep.summary() for sweep in sweeps)
     raise NotSettled(
-        f"in {len(sweeps)} readings it never agreed with its own count, nor twice with itself: {'; '.join(seen)}.",
+        f"in {len(sweeps)} readings, the number of rows never matched totalCount, and no two readings in a row found the same"
+        f" rows: {'; '.join(seen)}.",
         shuffled=all(sweep.overlaps for sweep in sweeps),
         rows=max(max(len(sweep.entries), sweep.claimed) for sweep in sweeps),
     )
@@ -277,7 +278,7 @@ class _Sweep:
     def summary(self) -> str:
         """Return what was seen, for an error message."""
         counts = sorted({page.count for page in self._pages.values() if page.count is not None})
-        counted = "/".join(str(count) for count in counts) or "nothing"
+        counted = "/".join(str(count) for count in counts) or "missing"
         refused = next(
             (f", one refused ({page.refusal.problem.rstrip('.')})" for page in self._pages.values() if page.refusal), ""
         )

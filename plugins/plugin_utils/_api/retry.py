@@ -41,26 +41,32 @@ _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _CLOCK_TOLERANCE = 300
 
 _KINDS: dict[tuple[int, str | None], tuple[type[StatusError], str]] = {
-    (401, "210"): (PermissionDenied, "Check that api_key belongs to a subscription to the NSML API."),
-    (401, None): (AuthenticationError, "Check access_key, secret_key and api_key, and that this machine's clock is right."),
-    (403, None): (PermissionDenied, "Ask the account's owner to let these keys read NSML projects."),
-    (404, None): (NotFoundError, "Check project and run, and that api_url ends in /nsml/v1."),
-    (429, "400"): (QuotaError, "The quota is used up: raise it in the gateway's console, or wait until it starts anew."),
-    (429, None): (RateLimitError, "Lower concurrency, or wait a little."),
+    (401, "210"): (PermissionDenied, "Check that 'api_key' belongs to a subscription to the NSML API."),
+    (401, None): (AuthenticationError, "Check 'access_key', 'secret_key' and 'api_key', and check the clock of this machine."),
+    (403, None): (PermissionDenied, "Ask the owner of the account to allow these keys to read NSML projects."),
+    (404, None): (NotFoundError, "Check 'project' and 'run', and check that 'api_url' ends in /nsml/v1."),
+    (429, "400"): (
+        QuotaError,
+        "The quota is used up. Increase the quota in the API Gateway console, or wait for the next quota period.",
+    ),
+    (429, None): (RateLimitError, "Decrease 'concurrency', or try again later."),
 }
 _SERVER_FAULT = (
     ServerError,
-    "The fault is on the service's side: try again later, and if it stays so, give this text to the vendor's support.",
+    "The service failed. Try again later. If the error persists, send this message to the vendor's support.",
 )
-_UNEXPECTED = (StatusError, "Check the options; if they are right, the API is not as documented: please report this text.")
+_UNEXPECTED = (
+    StatusError,
+    "Check the options. If they are correct, the API differs from its reference: report this message as an issue.",
+)
 
 
 _OUTCOMES = {
     TimeExceeded: "timed out",
     CertificateError: "certificate not trusted",
-    HostNotFound: "name not found",
+    HostNotFound: "host name not found",
     ConnectionFailed: "connection failed",
-    RequestError: "unusable answer",
+    RequestError: "unusable response",
 }
 
 
@@ -219,8 +225,8 @@ def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusErr
     """
     if status == 401 and skew is not None and abs(skew) >= _CLOCK_TOLERANCE:
         return AuthenticationError, (
-            f"This machine's clock is {abs(skew) / 60:.0f} minutes {'ahead of' if skew > 0 else 'behind'} the service's, and a"
-            " signature holds for less than 5 minutes: set the clock."
+            f"The clock of this machine is {abs(skew) / 60:.0f} minutes {'ahead of' if skew > 0 else 'behind'} the clock of the"
+            " service, and a signature is valid for less than 5 minutes. Set the clock of this machine."
         )
     anything_else = _SERVER_FAULT if status >= 500 else _UNEXPECTED
     return _KINDS.get((status, code)) or _KINDS.get((status, None)) or anything_else

@@ -174,15 +174,15 @@ class Deadline:
 
     def explain(self) -> tuple[str, str]:
         """Return what happened before the deadline was over, and what the user can do about it."""
-        over = f"the deadline of {self.seconds:g} s is over"
+        over = f"the deadline of {self.seconds:g} s ('deadline') passed"
         if self._failures:
             return (
-                f"{over}. The tries before it met: {counted(self._failures)}.",
-                f"{self._advice} You can also raise 'deadline'.",
+                f"{over}. Failed tries before the deadline: {counted(self._failures)}.",
+                f"{self._advice} You can also increase 'deadline'.",
             )
         if self._answers:
-            return f"{over}. Answers before it: {self._answers}.", "Raise 'deadline'."
-        return f"{over}, without an answer.", "Check the network and 'api_url', or raise 'deadline'."
+            return f"{over}. Responses before the deadline: {self._answers}.", "Increase 'deadline'."
+        return f"{over} without a response.", "Check the network and 'api_url', or increase 'deadline'."
 
 
 @dataclass(frozen=True)
@@ -282,11 +282,11 @@ class Transport:
                 if 0 < left <= pause:
                     error.note = (
                         f"{error.note} The next try is due in {pause:.0f} s, but only {left:.0f} s of the deadline of"
-                        f" {deadline.seconds:g} s are left: try again later, or raise 'deadline'."
+                        f" {deadline.seconds:g} s are left. Try again later, or increase 'deadline'."
                     ).lstrip()
                 if left <= pause:
                     raise
-            self._report_wait(request, deadline, f"{met[-1]}; the next try is in {pause:.0f} s", pause)
+            self._report_wait(request, deadline, f"{met[-1]}; next try in {pause:.0f} s", pause)
             self._sleep(pause)
 
     def _attempt(self, request: Request, deadline: Deadline, number: int, describe: Callable[[Any], str]) -> Any:
@@ -331,7 +331,7 @@ class Transport:
             in_silence = min(seconds, deadline.until_notice())
             if task.wait(in_silence):
                 return task.result()
-            self._report_wait(request, deadline, "no answer yet")
+            self._report_wait(request, deadline, "no response yet")
             if task.wait(seconds - in_silence):
                 return task.result()
         finally:
@@ -351,7 +351,8 @@ class Transport:
         if seconds < self._timeout:
             problem, advice = deadline.explain()
         else:
-            problem, advice = f"no whole answer within {seconds:g} s.", "Check the network and api_url, or raise timeout."
+            problem = f"no complete response within {seconds:g} s ('timeout')."
+            advice = "Check the network and 'api_url', or increase 'timeout'."
         return self._error(TimeExceeded, request, problem, advice)
 
     def _exchange(self, request: Request, deadline: Deadline, seconds: float) -> Any:
@@ -391,12 +392,16 @@ class Transport:
             if len(body) > MAX_BODY:
                 raise self._size_error(response, request, f"is larger than {MAX_BODY // 1024**2} MiB")
             if deadline.count_bytes(len(piece)) > MAX_READING:
-                raise self._size_error(response, request, f"and those before it are larger than {MAX_READING // 1024**2} MiB")
+                raise self._size_error(
+                    response, request, f"and the previous responses are larger than {MAX_READING // 1024**2} MiB"
+                )
         values = body.count(b",") + body.count(b"[") + body.count(b"{")
         if values > MAX_VALUES:
-            raise self._size_error(response, request, f"holds more than {MAX_VALUES:,} values")
+            raise self._size_error(response, request, f"contains more than {MAX_VALUES:,} values")
         if deadline.count_values(values) > MAX_READING_VALUES:
-            raise self._size_error(response, request, f"and those before it hold more than {MAX_READING_VALUES:,} values")
+            raise self._size_error(
+                response, request, f"and the previous responses contain more than {MAX_READING_VALUES:,} values"
+            )
         return bytes(body)
 
     def _pieces(self, response: requests.Response, request: Request) -> Iterator[bytes]:
@@ -404,13 +409,13 @@ class Transport:
         try:
             return unpacked(response.raw.stream(_CHUNK, decode_content=False), coding)
         except UnknownCoding:
-            problem = f"the answer has a Content-Encoding that was not asked for, '{self._clean(coding)}'{self._ids(response)}."
-            advice = "Check that 'api_url' is the NSML API, and that no proxy packs its answers."
+            problem = f"the response has the unexpected Content-Encoding '{self._clean(coding)}'{self._ids(response)}."
+            advice = "Check that 'api_url' is the URL of the NSML API, and that no proxy compresses the responses."
             raise self._error(ResponseError, request, problem, advice) from None
 
     def _size_error(self, response: requests.Response, request: Request, words: str) -> RequestError:
-        advice = "Check that api_url is the NSML API, or lower page_size."
-        return self._error(ResponseError, request, f"the answer {words}{self._ids(response)}.", advice)
+        advice = "Check that 'api_url' is the URL of the NSML API, or decrease 'page_size'."
+        return self._error(ResponseError, request, f"the response {words}{self._ids(response)}.", advice)
 
     def _connection_error(self, error: Exception, request: Request) -> NsmlError | TimeoutError:
         # What requests takes for a broken connection in a body may be a time-out.
@@ -422,16 +427,16 @@ class Transport:
         words = self._clean(_words(cause)).rstrip(".")
         kind = HostNotFound if _is_unknown_name(cause) else ConnectionFailed
         if isinstance(error, requests.exceptions.ProxyError):
-            problem = f"the proxy on the way to {self._host()} failed: {words}."
+            problem = f"the proxy for {self._host()} failed: {words}."
             return self._error(kind, request, problem, "Check the proxy settings in the environment.")
         if isinstance(error, requests.exceptions.SSLError) and not isinstance(cause, _TLS_CUT):
-            problem = f"TLS to {self._host()} failed: {words}."
-            advice = "Check api_url; for a server with a CA of its own, name the CA's file in ca_path."
+            problem = f"the TLS connection to {self._host()} failed: {words}."
+            advice = "Check 'api_url'. To trust your own CA, set 'ca_path' to the file of the CA."
             if variable := unread_variable(self._verify):
-                advice += f" '{variable}' is set, but the Python library requests does not read it."
+                advice += f" '{variable}' is set, but the Python library requests does not read this variable."
             return self._error(CertificateError, request, problem, advice)
         problem = f"the connection to {self._host()} failed: {words}."
-        return self._error(kind, request, problem, "Check the network, the proxy settings and api_url.")
+        return self._error(kind, request, problem, "Check the network, the proxy settings and 'api_url'.")
 
     def _settings_fault(self, error: Exception) -> tuple[str, str] | None:
         """Return what is wrong with this machine's settings, and the remedy, None where an error has another reason."""
@@ -441,7 +446,7 @@ class Transport:
             isinstance(error, ValueError) and not isinstance(error, requests.exceptions.RequestException)
         )
         if is_refused:
-            unusable = "the URL in 'api_url', or of a proxy of this machine, cannot be used.", "Check both."
+            unusable = "the URL in 'api_url' or the URL of the proxy is invalid.", "Check both URLs."
             return proxy_fault(is_refused=True) or unusable
         if isinstance(error, requests.exceptions.ProxyError):
             return proxy_fault(is_refused=False)
@@ -454,8 +459,8 @@ class Transport:
     def _status_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
         status, headers, ids = response.status_code, response.headers, self._ids(response)
         if 300 <= status < 400:
-            problem = f"HTTP {status}, a redirect to {self._clean(headers.get('Location', 'nowhere'))}{ids}."
-            advice = "Redirects are refused, since they would carry the keys elsewhere: check api_url."
+            problem = f"HTTP {status}, a redirect to {self._clean(headers.get('Location', 'an unknown location'))}{ids}."
+            advice = "The plugin does not follow redirects, because they would send the keys to another server. Check 'api_url'."
             return self._error(ResponseError, request, problem, advice)
         fault = read_fault(text, self._credentials.redact)
         return self._fault_error(response, request, fault, status, f"HTTP {status}")
@@ -482,10 +487,10 @@ class Transport:
     def _json_error(self, response: requests.Response, text: str, request: Request) -> RequestError:
         answer = f'"{self._clean(text)}"{self._ids(response)}'
         if _may_be_cut(response, text):
-            problem = f"the answer breaks off, or is no JSON: {answer}."
-            return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and api_url.")
-        problem = f"the answer is no JSON that can be used: {answer}."
-        advice = "Check that api_url is the NSML API, and that no proxy or login page answers in its place."
+            problem = f"the response is incomplete or is not JSON: {answer}."
+            return self._error(ConnectionFailed, request, problem, "Check the network, the proxy settings and 'api_url'.")
+        problem = f"the response is not usable JSON: {answer}."
+        advice = "Check that 'api_url' is the URL of the NSML API, and that no proxy or login page responds instead."
         return self._error(NotJsonError, request, problem, advice)
 
     def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
@@ -513,11 +518,11 @@ class Transport:
 def _library_error(error: Exception) -> ConfigurationError:
     if isinstance(error, ModuleNotFoundError) and error.name == "requests":
         return ConfigurationError(
-            f"The Python library requests is missing. Install it for the Python that runs Ansible: {install('requests')}"
+            f"The Python library requests is missing. Install the library for the Python that runs Ansible: {install('requests')}"
         )
     return ConfigurationError(
-        f"The Python library requests cannot be loaded: {readable(str(error)).rstrip('.')}. Its version may not fit this Python."
-        f" Upgrade it: {install('--upgrade requests urllib3')}"
+        f"Cannot load the Python library requests: {readable(str(error)).rstrip('.')}. The version of the library may not support"
+        f" this Python. Upgrade the library: {install('--upgrade requests urllib3')}"
     )
 
 

@@ -34,10 +34,11 @@ def check_url(url: str) -> str:
         host = ""
     if not host or parts.scheme not in ("http", "https") or parts.username is not None or _UNFIT_IN_URL.search(url):
         raise ConfigurationError(
-            "api_url is not a URL such as https://nsml.apigw.ntruss.com/nsml/v1 (no user name, query or fragment)."
+            "Invalid URL in 'api_url'. Use a URL such as https://nsml.apigw.ntruss.com/nsml/v1, without a user name,"
+            " a query or a fragment."
         )
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigurationError(f"api_url is plain http to {host}, which would show the keys to the network. Use https.")
+        raise ConfigurationError(f"Refusing to send keys to {host} over plain HTTP. Use an https:// URL in 'api_url'.")
     return url.rstrip("/")
 
 

@@ -74,7 +74,9 @@ class KeyedGroup:
         elif isinstance(value, (str, int, float)):
             bare = [value]
         else:
-            raise ExpressionError(f"the key is a {type(value).__name__}, and not a string, a list or a dictionary")
+            raise ExpressionError(
+                f"the key must be a string, a number, a list or a dictionary, and its type is {type(value).__name__!r}"
+            )
         return [safe_group_name(f"{self.lead}{name}") for name in bare]
 
     def _pair(self, name: object, value: object) -> str:
@@ -112,7 +114,7 @@ class _Expression:
     def hint(self) -> str:
         """How to write a literal, which is what a bare word is meant as most often."""
         is_word = isinstance(self.text, str) and re.fullmatch(r"[\w.-]+", self.text)
-        return f""" A literal string needs quotes of its own: "'{self.text}'".""" if is_word else ""
+        return f""" Put a literal string in two pairs of quotes: "'{self.text}'".""" if is_word else ""
 
 
 class Expressions:
@@ -148,10 +150,13 @@ class Expressions:
         keyed_groups = [expression for expression, _keyed in self._keyed_groups]
         for expression in (*self._hostnames, *self._compose.values(), *self._groups.values(), *keyed_groups):
             if expression.failures == expression.attempts > 0:
-                warning(f"'{expression.option}' failed for every node. First: {expression.first_failure}{expression.hint}")
+                warning(
+                    f"Cannot evaluate an expression in '{expression.option}' for any node. First:"
+                    f" {expression.first_failure}{expression.hint}"
+                )
             elif expression.failures:
                 failed = f"{expression.failures:,} of {expression.attempts:,} nodes"
-                verbose(f"'{expression.option}' failed for {failed}. First: {expression.first_failure}")
+                verbose(f"Cannot evaluate an expression in '{expression.option}' for {failed}. First: {expression.first_failure}")
 
     def host_name(self, node: str, variables: Variables) -> str | None:
         """Return the first value of ``hostnames`` that is not empty, None where there is none."""
@@ -218,7 +223,7 @@ class Expressions:
         except ExpressionError as error:
             failure = readable(f"{host}: {expression.label}: {error}")
             if self._strict:
-                raise ExpressionError(f"{expression.option} failed for {failure}") from None
+                raise ExpressionError(f"Cannot evaluate an expression in '{expression.option}' for {failure}") from None
             expression.failures += 1
             expression.first_failure = expression.first_failure or failure
             return otherwise
@@ -319,9 +324,11 @@ def check_syntax(option: str, text: str, *, is_template: bool = False) -> None:
         parser = Parser(environment, source, state="variable")
         parser.parse_expression()
         if not parser.stream.eos:
-            parser.fail("more follows after the end of the expression", parser.stream.current.lineno)
+            parser.fail("unexpected characters after the end of the expression", parser.stream.current.lineno)
     except jinja2.TemplateSyntaxError as error:
-        braces = " Leave out the braces: this is an expression, not a template." if not is_template and "{{" in text else ""
+        braces = (
+            " Remove the braces: the value must be an expression, not a template." if not is_template and "{{" in text else ""
+        )
         raise ConfigurationError(readable(f"Syntax error in '{option}': {text!r}: {error.message}.{braces}")) from None
 
 

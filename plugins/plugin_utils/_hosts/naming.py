@@ -138,9 +138,10 @@ def _check_ranks(hosts: Sequence[Host], warnings: list[str], strict: bool) -> No
     """Warn of nodes that have not exited, though another node holds their rank."""
     rivals = [f"{host.node.name} (node {readable(host.node.id)})" for host in hosts if _is_rival(host.node)]
     if rivals:
-        text = f"Several nodes that have not exited share a rank. These do not hold it: {shortened(map(readable, rivals))}."
+        named = shortened(map(readable, rivals))
+        text = f"Several nodes that have not exited share a rank. Nodes that do not hold their rank: {named}."
         if strict:
-            raise NamingError(f"{text} Leave them out with 'filters: [nsml_holds_rank]', or switch 'strict' off.")
+            raise NamingError(f"{text} Exclude these nodes with 'filters: [nsml_holds_rank]', or set 'strict' to false.")
         warnings.append(text)
 
 
@@ -157,10 +158,10 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
     clashes |= times.keys() & (known.names.keys() | known.elsewhere | known.group_names)
     if clashes:
-        text = f"Host names that are not free for one node alone: {shortened(map(repr, sorted(clashes)))}."
+        text = f"These host names are not unique or not allowed: {shortened(map(repr, sorted(clashes)))}."
         if strict:
-            raise NamingError(f"{text} Choose other hostnames, or switch strict off to have the node ID added.")
-        warnings.append(f"{text} The node ID was added to each.")
+            raise NamingError(f"{text} Change 'hostnames', or set 'strict' to false to add the node ID to each name.")
+        warnings.append(f"{text} The plugin added the node ID to each name.")
     taken = (times.keys() - clashes) | known.names.keys() | known.elsewhere
     return [
         _renamed(host, there or (_name_with_id(host.node, name, taken) if name in clashes else name))
@@ -226,10 +227,12 @@ def _grouped(
     clashes = {group for group, count in times.items() if count > 1}
     clashes |= {group for group, value in members if known.groups.get(group, value) != value}
     if clashes:
-        text = f"Group names that different values fall into: {shortened(sorted(clashes))}."
+        text = f"Different values lead to the same group name: {shortened(sorted(clashes))}."
         if strict:
-            raise NamingError(f"{text} Leave that kind out of group_by, or switch strict off to have a hash added.")
-        warnings.append(f"{text} A hash of its value was added to each.")
+            raise NamingError(
+                f"{text} Remove that kind of group from 'group_by', or set 'strict' to false to add a hash to each name."
+            )
+        warnings.append(f"{text} The plugin added a hash of the value to each name.")
     taken = times.keys() - clashes
     return {
         group

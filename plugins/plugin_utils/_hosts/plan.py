@@ -60,7 +60,7 @@ class InventoryPlan:
         clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
         if clashes:
             raise NamingError(
-                f"Names of a host and of a group at once: {', '.join(sorted(clashes))}. Choose other hostnames or group names."
+                f"A host and a group have the same name: {', '.join(sorted(clashes))}. Change 'hostnames' or the group name."
             )
         above = {
             group: {*parents.get(group, ()), *self.parents.get(group, ()), *(() if group == _ROOT else (_ROOT,))}
@@ -69,4 +69,7 @@ class InventoryPlan:
         try:
             TopologicalSorter(above).prepare()
         except CycleError as error:
-            raise NamingError(f"Groups that would hold each other: {', '.join(sorted(set(error.args[1])))}.") from None
+            raise NamingError(
+                f"Groups cannot contain each other: {', '.join(sorted(set(error.args[1])))}. Change the parent groups in"
+                " 'keyed_groups' or in the other inventory sources."
+            ) from None

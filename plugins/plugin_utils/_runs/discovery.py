@@ -131,7 +131,7 @@ class Discovery:
                 raise _no_such_run(name, titles, runs)
             lacking = [title for project, title in zip(projects, titles) if project not in has_it]
             if lacking:
-                self._warning(f"Run {readable(name)} was not found in these projects: {shortened(lacking)}.")
+                self._warning(f"Run {readable(repr(name))} was not found in these projects: {shortened(lacking)}.")
 
 
 def _lists(

@@ -195,7 +195,8 @@ def check_prefix(prefix: str) -> None:
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix) or prefix.startswith("ansible_"):
         raise ConfigurationError(
-            f"hostvars_prefix is {prefix!r}. It must be letters, digits and _, begin with a letter or _, and not with ansible_."
+            f"Invalid value for 'hostvars_prefix': {prefix!r}. Use letters, digits and underscores, and do not start with a digit"
+            " or with 'ansible_'."
         )
 
 

@@ -70,7 +70,7 @@ class Reader:
         try:
             meant = self._discovery.explain(read_lists)
         except SelectionError as reason:
-            raise SelectionError(f"{reason} (The service's answer to {error.where}: {error.problem})") from None
+            raise SelectionError(f"{reason} (The service's response to {error.where}: {error.problem})") from None
         except RequestError:
             raise error from None
         if {run.key for run in meant} == {run.key for run in tried}:
@@ -83,7 +83,7 @@ def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
         lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
     except _OF_ONE_RUN as error:
         if len(runs) > 1:
-            error.note = f"{error.note} To leave this run out, list the others in 'run', or choose another 'project'.".lstrip()
+            error.note = f"{error.note} To exclude this run, list the other runs in 'run', or choose another 'project'.".lstrip()
         raise
     return [RunRows(_with_project_name(run, rows), rows) for run, rows in zip(runs, lists)]
 

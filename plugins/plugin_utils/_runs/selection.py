@@ -22,7 +22,9 @@ KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
 # Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
 _ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
 
-_PROJECT = "Use a project's name or ID, or a list of these. Leave 'project' out for every project that the keys can see."
+_PROJECT = (
+    "Use a project name or ID, or a list of these. Without 'project', the plugin reads every project that the keys can see."
+)
 _RUN = "Use a run name or number, 'latest', 'active', 'all', or a list of these."
 
 

@@ -92,7 +92,7 @@ def read_cached(
         stored = None
     except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
         reporter.warning(
-            f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. The nodes are read from the service."
+            f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. Reading the nodes from the service."
         )
         return read(options, reporter)
     if (snapshot := _snapshot.load(stored, key)) and _is_enough(snapshot, options):
@@ -142,7 +142,7 @@ def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
         transport.close()
     seconds = time.monotonic() - began
     snapshot = Snapshot(runs, time.time(), discovery.available)
-    reporter.verbose(f"{_count(runs)}, read now, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+    reporter.verbose(f"{_count(runs)}, from the service, requests: {transport.requests_made}, seconds: {seconds:.2f}")
     _report(snapshot, options, reporter)
     return snapshot
 
@@ -157,7 +157,7 @@ def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
     credentials = _credentials.resolve(options.credentials, warning=reporter.warning)
-    reporter.verbose(f"keys: {credentials.origin}")
+    reporter.verbose(f"Keys: {credentials.origin}")
     transport = Transport(
         options.api_url,
         credentials,
@@ -169,7 +169,10 @@ def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client
         notify=reporter.notify,
     )
     if options.verify is False:
-        reporter.warning("validate_certs is off: nobody checks that it is the service that gets the API key.")
+        reporter.warning(
+            "'validate_certs' is false, so the plugin does not verify which server receives the API key. To trust your own CA,"
+            " set 'ca_path' instead."
+        )
     client = Client(
         transport,
         page_size=options.page_size,
@@ -198,13 +201,15 @@ def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> Non
     if options.wait_options.nodes and not options.wait_options.timeout:
         reporter.warning("'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds.")
     if not snapshot.runs:
-        reporter.notify(f"no run is {' or '.join(selection.runs)}, so there are no hosts. {snapshot.available}".rstrip())
+        reporter.notify(
+            f"No run matches 'run': {', '.join(selection.runs)}. This inventory file adds no hosts. {snapshot.available}".rstrip()
+        )
     idle = [found.run for found in snapshot.runs if _waiting.is_idle(found, selection)]
     if idle:
-        reporter.verbose(f"runs of unknown status without nodes: {_named(idle)}")
+        reporter.verbose(f"Runs with an unknown status and no nodes: {_named(idle)}")
     empty = [found.run for found in snapshot.runs if not found.rows and _is_expected(found.run, selection)]
     if empty:
-        reporter.warning(f"Runs without nodes, and so without hosts: {_named(empty)}.")
+        reporter.warning(f"These runs have no nodes and add no hosts: {_named(empty)}.")
 
 
 def _is_expected(run: Run, selection: Selection) -> bool:
@@ -219,4 +224,4 @@ def _named(runs: Sequence[Run]) -> str:
 
 
 def _count(runs: Sequence[RunRows]) -> str:
-    return f"nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"
+    return f"Nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"

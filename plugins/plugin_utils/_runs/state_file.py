@@ -30,7 +30,7 @@ _MARKS_OF_RUN = ("all_exited", "not_chosen", "has_ended")
 
 
 class StateError(Exception):
-    """The file cannot be used; the message says why, as in "it is damaged"."""
+    """The file cannot be used; the message says why, as in "the file is damaged"."""
 
 
 class StateFile:
@@ -51,13 +51,13 @@ class StateFile:
         """
         try:
             if self.path.is_dir():
-                raise IsADirectoryError(None, "it is a directory")
+                raise IsADirectoryError(None, "the path is a directory")
             file, temporary = self._temporary()
             os.close(file)
             Path(temporary).unlink()
         except OSError as error:
             raise ConfigurationError(
-                f"Cannot write 'state_file' {self.path}: {error.strerror}. Name a file in a directory that you can write to."
+                f"Cannot write 'state_file' '{self.path}': {error.strerror}. Use a file in a directory that you can write to."
             ) from None
 
     def load(self) -> KnownRuns | None:
@@ -70,17 +70,17 @@ class StateFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"it cannot be read: {error.strerror}") from None
+            raise StateError(f"the file cannot be read: {error.strerror}") from None
         except (ValueError, RecursionError):
-            raise StateError("it is damaged") from None
+            raise StateError("the file is damaged") from None
         try:
             if content["version"] != _VERSION:
-                raise StateError("it is of another version of this collection")
+                raise StateError("another version of this collection wrote the file")
             if content["selection"] != self._selection:
-                raise StateError("it is of other runs: 'api_url', 'project' or 'run' was another one")
+                raise StateError("the file belongs to other runs, because 'api_url', 'project' or 'run' has changed")
             return dict(map(_run, _check(content["runs"], list)))
         except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
-            raise StateError("it is damaged") from None
+            raise StateError("the file is damaged") from None
 
     def save(self, known: KnownRuns) -> None:
         """Replace the file at once, readable for its owner alone.

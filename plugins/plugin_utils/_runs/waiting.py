@@ -90,10 +90,12 @@ def wait(
             unready = watch.update(waited_for, status_of, now)
             if waited_for and not unready:
                 return runs
-            state = "; ".join(map(str, unready)) or f"no run fits yet. {available()}".rstrip(". ")
+            state = ". ".join(
+                map(str, unready)
+            ) or f"No run matches 'run' yet: {', '.join(selection.runs)}. {available()}".rstrip(". ")
             if over:
                 raise WaitError(
-                    f"Timed out after {wait_options.timeout} s ('wait_timeout'): {state}."
+                    f"Timed out after {wait_options.timeout} s ('wait_timeout') waiting for nodes. {state}."
                     " Check the run in the NSML console, or increase 'wait_timeout'."
                 )
             progress.update(state)
@@ -128,7 +130,7 @@ class _Progress:
         while True:
             now = self._clock()
             if now - self._printed_at >= _SILENCE and now < self._end:
-                self._report(f"still waiting, {max(0.0, self._end - now):.0f} s left")
+                self._report(f"Still waiting, {max(0.0, self._end - now):.0f} s left")
             self._sleep(max(0.0, min(until, self._printed_at + _SILENCE) - now))
             if self._clock() >= until:
                 return
@@ -246,16 +248,18 @@ class RunState:
             raise self._ended(status)
 
     def _ended(self, status: str | None) -> WaitError:
-        return self._hopeless(f"it has ended ({readable(status or '')}). Choose another run.")
+        return self._hopeless(f"the run has ended ({readable(status or '')}). Choose another run.")
 
     def _hopeless(self, reason: str) -> WaitError:
-        run = f"Run {readable(self.run.name)} of project {readable(self.run.project_title)}"
-        return WaitError(f"{run} cannot become ready: {reason}")
+        return WaitError(f"{self._title()} cannot become ready: {reason}")
+
+    def _title(self) -> str:
+        return f"Run {readable(self.run.name)} of project {readable(self.run.project_title)}"
 
     def __str__(self) -> str:
-        title = f"{readable(self.run.project_title)} run {readable(self.run.name)}"
+        title = self._title()
         if self._is_missing:
-            return f"{title}: no longer listed"
+            return f"{title}: no longer among the chosen runs"
         if not self._nodes:
             return f"{title}: no nodes yet"
         unready = [node for node in self._nodes if not node.ready]

@@ -289,7 +289,7 @@ def test_a_service_that_refuses_the_size_is_asked_for_its_default_one_from_then_
     reader = client(transport, 100, 1, verbose=lines.append)
     assert reader.read(endpoints, DEADLINE) == [*rows.values()]
     assert transport.pages == [(1, 100), (1, None), (1, None), (2, None), (3, None)]
-    assert lines == ["the service refused page_size 100 (HTTP 400): reading pages of its default size"]
+    assert lines == ["The service refused 'page_size' 100 (HTTP 400). Reading pages of the service's default size."]
     transport.asked.clear()
     assert reader.read(endpoints[:1], DEADLINE) == [nodes(25)]
     assert transport.pages == [(1, None), (2, None), (3, None)]
@@ -320,7 +320,7 @@ def test_rows_in_another_order_with_each_page_are_an_error_that_advises_a_larger
 
     with pytest.raises(IncompleteError) as error:
         read(answer)
-    assert "'page_size' to a number above 12" in error.value.advice
+    assert "'page_size' to a number greater than 12" in error.value.advice
 
 
 def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> None:
@@ -329,7 +329,7 @@ def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> N
     client(transport, trace=lines.append).read([NODES], DEADLINE)
     assert transport.described == ["10 rows, totalCount 12", "2 rows, totalCount 12"]
     assert lines == [
-        "GET /nsml/v1/projects/p1/runs/2/nodes: complete, rows: 12, since totalCount is 12, and the ranks are 0 to 11"
+        "GET /nsml/v1/projects/p1/runs/2/nodes: list complete, rows: 12, because totalCount is 12, and the ranks are 0 to 11"
     ]
 
 

@@ -119,7 +119,7 @@ def test_halves_of_two_pairs_are_never_joined(
 ) -> None:
     configure.write_text(PLAIN)
     if missing:
-        with pytest.raises(ConfigurationError, match=rf"^No {missing} was found.*are a pair"):
+        with pytest.raises(ConfigurationError, match=rf"^'{missing}' is not set.*both from this file, or neither"):
             read(warnings, access_key, secret_key)
     else:
         assert read(warnings, access_key, secret_key) == ("fileAccess", secret_key or "fileSecret")
@@ -127,15 +127,15 @@ def test_halves_of_two_pairs_are_never_joined(
 
 def test_a_profile_takes_no_key_from_another(warnings: list[str], configure: Path) -> None:
     configure.write_text(PROFILES)
-    assert "No secret_key was found" in refused(warnings, "half")
+    assert "'secret_key' is not set" in refused(warnings, "half")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("access_key", ["option access_key", "NCLOUD_ACCESS_KEY_ID, NCLOUD_ACCESS_KEY", "~/.ncloud/configure"]),
-        ("secret_key", ["option secret_key", "NCLOUD_SECRET_ACCESS_KEY, NCLOUD_SECRET_KEY", "~/.ncloud/configure"]),
-        ("api_key", ["option api_key", "NCLOUD_NSML_API_KEY, NCP_APIGW_API_KEY"]),
+        ("access_key", ["option 'access_key'", "NCLOUD_ACCESS_KEY_ID or NCLOUD_ACCESS_KEY", "~/.ncloud/configure"]),
+        ("secret_key", ["option 'secret_key'", "NCLOUD_SECRET_ACCESS_KEY or NCLOUD_SECRET_KEY", "~/.ncloud/configure"]),
+        ("api_key", ["option 'api_key'", "NCLOUD_NSML_API_KEY or NCP_APIGW_API_KEY"]),
     ],
 )
 @pytest.mark.parametrize("value", [None, ""])
@@ -144,18 +144,19 @@ def test_a_missing_credential_names_all_that_was_tried(name: str, words: list[st
     with pytest.raises(ConfigurationError) as caught:
         resolve(CredentialOptions(given["access_key"], given["secret_key"], given["api_key"]), warning=print)
     text = str(caught.value)
-    assert text.startswith(f"No {name} was found")
+    assert text.startswith(f"'{name}' is not set")
     assert all(part in text for part in words)
     assert ("configure" in text) == (name != "api_key")
 
 
 def test_a_missing_api_key_is_not_looked_for_in_the_file() -> None:
-    with pytest.raises(ConfigurationError, match=r"in the environment variables \w+, \w+\. Set one of them\.$"):
+    with pytest.raises(ConfigurationError, match=r"or the environment variable \w+ or \w+\.$"):
         resolve(CredentialOptions("access", "secret"), warning=print)
 
 
 @pytest.mark.parametrize(
-    ("access_key", "words"), [(None, "^No access_key was found.*~/.ncloud"), ("a b", "^The access_key holds")]
+    ("access_key", "words"),
+    [(None, "^'access_key' is not set.*~/.ncloud"), ("a b", "^Invalid value for 'access_key': the key contains")],
 )
 def test_an_access_key_alone_is_checked_likewise(access_key: str | None, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
@@ -166,7 +167,7 @@ def test_an_access_key_alone_is_checked_likewise(access_key: str | None, words: 
 @pytest.mark.parametrize("value", ["top secret", "top\nsecret", "topsecret\n", "top\x00secret", "tópsecret", "topsecret\x1b"])
 def test_a_credential_that_no_header_can_carry_is_refused_unseen(name: str, value: str) -> None:
     given = {"access_key": "access", "secret_key": "secret", "api_key": "api", name: value}
-    with pytest.raises(ConfigurationError, match=f"^The {name} holds") as caught:
+    with pytest.raises(ConfigurationError, match=f"^Invalid value for '{name}': the key contains") as caught:
         resolve(CredentialOptions(given["access_key"], given["secret_key"], given["api_key"]), warning=print)
     assert value not in str(caught.value)
 
@@ -186,13 +187,13 @@ def test_a_malformed_file_names_the_line_and_never_its_content(
 ) -> None:
     configure.write_text(text)
     words = refused(warnings)
-    assert f"{configure}, line {line}:" in words
+    assert f"{configure}: line {line} " in words
     assert "theSecretItself" not in words
 
 
 def test_a_file_that_is_not_utf8_is_an_error_that_names_the_encoding(warnings: list[str], configure: Path) -> None:
     configure.write_bytes(PLAIN.encode("utf-16"))
-    assert refused(warnings) == f"{configure} is not UTF-8 text. Save it as UTF-8."
+    assert refused(warnings) == f"Cannot read {configure}: the encoding is not UTF-8. Save the file as UTF-8."
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.write_bytes(b"#" * 1_100_000)])
@@ -201,27 +202,27 @@ def test_a_file_that_is_no_file_of_keys_is_refused_at_once(
 ) -> None:
     configure.unlink()
     make(configure)
-    assert refused(warnings).startswith(f"Cannot read {configure}: it is no regular file, or larger than 1 MiB.")
+    assert refused(warnings).startswith(f"Cannot read {configure}: not a regular file, or larger than 1 MiB.")
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_the_reason(warnings: list[str]) -> None:
     Path("~/.ncloud").expanduser().touch()
-    assert re.fullmatch(r"Cannot read .*/configure: Not a directory\. Check its owner and mode\.", refused(warnings))
+    assert re.fullmatch(r"Cannot read .*/configure: Not a directory\. Check the owner and .*\.", refused(warnings))
 
 
 def test_a_profile_that_the_file_lacks_is_an_error_with_those_it_has(warnings: list[str], configure: Path) -> None:
     configure.write_text(PROFILES)
-    assert refused(warnings, "home") == f"{configure} has no profile 'home'. It has: DEFAULT, work, half."
+    assert refused(warnings, "home") == f"Profile 'home' was not found in {configure}. Available profiles: DEFAULT, work, half."
 
 
 def test_a_profile_without_a_file_is_an_error(warnings: list[str]) -> None:
-    assert refused(warnings, "work").startswith("profile is 'work', but there is no file")
+    assert refused(warnings, "work").startswith("Profile 'work' was not found: the file")
 
 
 def test_a_user_without_a_home_gets_the_error_of_missing_keys(warnings: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("os.getuid", lambda: 987654)
-    assert refused(warnings).startswith("No access_key was found")
+    assert refused(warnings).startswith("'access_key' is not set")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o620])
@@ -229,7 +230,7 @@ def test_a_file_that_others_can_open_is_warned_about_once(warnings: list[str], c
     configure.write_text(PLAIN)
     configure.chmod(mode)
     assert read(warnings) == ("fileAccess", "fileSecret")
-    shown = f"Others can read the secret key in {configure}. Run: chmod 600 {configure}"
+    shown = f"Other users can read the secret key in {configure}. Run: chmod 600 {configure}"
     assert warnings == [shown]
     assert resolve_access_key(CredentialOptions(), warning=warnings.append) == "fileAccess"
     assert warnings == [shown, shown]

@@ -65,7 +65,7 @@ def test_no_name_changes_the_path_of_a_request(name: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "\ud800", "a\udcff"])
 def test_a_name_that_no_path_can_hold_is_refused(name: str) -> None:
     for project, run in (("p1", name), (name, "2")):
-        with pytest.raises(SelectionError, match="A project or run cannot be named") as error:
+        with pytest.raises(SelectionError, match="is not a valid name for a project or run") as error:
             nodes_of(project, run)
         assert repr(name) in str(error.value)
         assert str(error.value).isprintable()
@@ -137,8 +137,8 @@ def test_a_rank_of_another_type_is_one_where_it_is_a_whole_number(rank: Any, tak
 )
 def test_a_row_without_identity_is_an_error_that_names_its_place(odd: Any, problem: str) -> None:
     error = refused({"nodes": [row(0), odd, row(2)]}, number=3)
-    assert error.problem == f"the answer is not what the API describes: page 3, row 1 {problem}."
-    assert error.advice == "Check that api_url is the NSML API; if it is, please report this text."
+    assert error.problem == f"the response does not match the API reference: page 3, row 1 {problem}."
+    assert "Check that 'api_url' is the URL of the NSML API" in error.advice
 
 
 def test_a_run_needs_both_its_project_and_its_name() -> None:
@@ -153,9 +153,9 @@ def test_runs_of_one_name_in_two_projects_are_two() -> None:
 
 def test_two_rows_of_one_identity_are_an_error_that_names_their_place() -> None:
     body = {"nodes": [row(0), row(1), row(2), row(1, rank=3)]}
-    assert "page 2, row 3 is another one with the nodeId of row 1" in refused(body, number=2).problem
+    assert "page 2, row 3 has the same nodeId as row 1" in refused(body, number=2).problem
     runs = {"runList": [{"projectId": "p1", "runName": "2", "status": status} for status in "ab"]}
-    assert "row 1 is another one with the projectId and runName of row 0" in refused(runs, RUNS).problem
+    assert "row 1 has the same projectId and runName as row 0" in refused(runs, RUNS).problem
 
 
 def test_a_row_that_is_sent_twice_is_kept_twice_for_the_listing_to_count() -> None:
@@ -199,14 +199,14 @@ def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
     ],
 )
 def test_a_body_that_holds_its_rows_elsewhere_is_an_error_that_names_its_keys(body: Any, keys: str) -> None:
-    assert f"page 2 has no list 'nodes'. Its keys are: {keys}." in refused(body, number=2).problem
+    assert f"page 2 has no list 'nodes'. Keys of the response: {keys}." in refused(body, number=2).problem
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         (None, "no body"),
-        ([], "another shape"),
+        ([], "unexpected response"),
         ({}, "no nodes"),
         ({"nodes": None, "totalCount": "0"}, "no nodes, totalCount 0"),
         ({"nodes": [1, 2]}, "2 rows"),

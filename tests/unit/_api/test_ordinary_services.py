@@ -187,7 +187,7 @@ def test_a_page_2_that_cannot_be_read_is_never_the_end_of_the_list(
 def test_a_page_2_that_never_comes_is_an_error(service: Simulator, count: Any, cap: int) -> None:
     nodes = [Node(rank=rank, id=f"node-{rank}") for rank in range(120)]
     serve(service, nodes, Behaviour(page_cap=cap, count=count, faults={2: None}))
-    with pytest.raises(RequestError, match="no whole answer within"):
+    with pytest.raises(RequestError, match="no complete response within"):
         listed(service, timeout=0.2)
 
 

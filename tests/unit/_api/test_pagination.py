@@ -462,7 +462,7 @@ def test_a_list_that_never_rests_is_an_error(count: Any) -> None:
         rows.append(entry(f"new-{next(number)}"))
 
     service = FakeService(whole(25), cap=10, count=count, moves=dict.fromkeys(range(1, 1000), replace_first))
-    with pytest.raises(NotSettled, match="in 5 readings it never agreed"):
+    with pytest.raises(NotSettled, match="in 5 readings, the number of rows never matched totalCount"):
         read_all(service, 100)
 
 

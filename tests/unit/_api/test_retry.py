@@ -188,26 +188,26 @@ def test_a_fault_is_worded_as_far_as_it_is_known() -> None:
     ("status", "code", "kind", "advice"),
     [
         (400, "100", _errors.StatusError, "Check the options"),
-        (401, "200", _errors.AuthenticationError, "Check access_key, secret_key and api_key"),
-        (401, "", _errors.AuthenticationError, "clock is right"),
+        (401, "200", _errors.AuthenticationError, "Check 'access_key', 'secret_key' and 'api_key'"),
+        (401, "", _errors.AuthenticationError, "clock of this machine"),
         (401, "210", _errors.PermissionDenied, "subscription to the NSML API"),
-        (403, "230", _errors.PermissionDenied, "Ask the account's owner"),
-        (404, "300", _errors.NotFoundError, "Check project and run"),
+        (403, "230", _errors.PermissionDenied, "Ask the owner of the account"),
+        (404, "300", _errors.NotFoundError, "Check 'project' and 'run'"),
         (406, "", _errors.StatusError, "Check the options"),
         (413, "430", _errors.StatusError, "Check the options"),
-        (429, "400", _errors.QuotaError, "raise it in the gateway's console"),
-        (429, "410", _errors.RateLimitError, "Lower concurrency"),
-        (429, "420", _errors.RateLimitError, "Lower concurrency"),
-        (429, "", _errors.RateLimitError, "Lower concurrency"),
-        (500, "900", _errors.ServerError, "try again later"),
-        (503, "500", _errors.ServerError, "try again later"),
-        (504, "510", _errors.ServerError, "try again later"),
-        (502, "", _errors.ServerError, "try again later"),
+        (429, "400", _errors.QuotaError, "Increase the quota in the API Gateway console"),
+        (429, "410", _errors.RateLimitError, "Decrease 'concurrency'"),
+        (429, "420", _errors.RateLimitError, "Decrease 'concurrency'"),
+        (429, "", _errors.RateLimitError, "Decrease 'concurrency'"),
+        (500, "900", _errors.ServerError, "Try again later"),
+        (503, "500", _errors.ServerError, "Try again later"),
+        (504, "510", _errors.ServerError, "Try again later"),
+        (502, "", _errors.ServerError, "Try again later"),
         # A gateway's code that looks like an HTTP status is not one.
         (400, "400", _errors.StatusError, "Check the options"),
         (400, "500", _errors.StatusError, "Check the options"),
-        (500, "400", _errors.ServerError, "try again later"),
-        (204, "", _errors.StatusError, "please report this text"),
+        (500, "400", _errors.ServerError, "Try again later"),
+        (204, "", _errors.StatusError, "report this message"),
     ],
 )
 def test_each_status_and_code_has_its_class_and_advice(
@@ -232,7 +232,7 @@ def test_each_status_and_code_has_its_class_and_advice(
 )
 def test_a_401_from_five_minutes_on_names_the_clock_and_by_how_much(status: int, skew: float | None, words: str | None) -> None:
     advice = _faults.classify(status, "", skew)[1]
-    assert ("set the clock" in advice) == bool(words)
+    assert ("Set the clock" in advice) == bool(words)
     assert (words or "") in advice
 
 

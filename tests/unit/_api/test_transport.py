@@ -269,8 +269,12 @@ def test_an_error_body_of_any_kind_becomes_a_readable_line(
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
-        (gateway("210", "Denied", "Why"), PermissionDenied, ', code 210: "Denied" (Why), trace ID trace-1. Check that api_key'),
-        (gateway(200, "Failed"), AuthenticationError, ', code 200: "Failed", trace ID trace-1. Check access_key'),
+        (
+            gateway("210", "Denied", "Why"),
+            PermissionDenied,
+            ", code 210: \"Denied\" (Why), trace ID trace-1. Check that 'api_key'",
+        ),
+        (gateway(200, "Failed"), AuthenticationError, ", code 200: \"Failed\", trace ID trace-1. Check 'access_key'"),
         ('{"returnCode": "1300", "returnMessage": "No"}', StatusError, ', code 1300: "No", trace ID trace-1. Check the options'),
         ('{"error": "No"}', StatusError, ': "No", trace ID trace-1. Check the options'),
     ],
@@ -294,7 +298,7 @@ def test_error_that_may_pass_in_an_answer_of_200_is_retried(web: responses.Reque
 def test_a_wrong_clock_is_named_with_the_minutes(web: responses.RequestsMock, clock: Clock, minutes: int, words: str) -> None:
     answer(web, 401, gateway(200, "Authentication Failed"), Date=formatdate(NOW - minutes * 60, usegmt=True))
     text = fails(AuthenticationError, URL, clock)
-    assert f"This machine's clock is {words} the service's" in text
+    assert f"clock of this machine is {words} the clock of the service" in text
 
 
 @pytest.mark.parametrize(
@@ -306,14 +310,14 @@ def test_a_redirect_is_refused_with_its_target_named(clock: Clock, location: str
         text = fails(ResponseError, server.url, clock, retries=3)
         assert len(server.requests) == 1
     assert f"HTTP {status}, a redirect to {location.lstrip(chr(27))}" in text
-    assert text.endswith(". Redirects are refused, since they would carry the keys elsewhere: check api_url.")
+    assert text.endswith(" they would send the keys to another server. Check 'api_url'.")
     assert text.isprintable()
 
 
 @pytest.mark.parametrize("status", [300, 399])
 def test_a_redirect_to_nowhere_is_one_too(clock: Clock, status: int) -> None:
     with Server(sends(message("{}", status))) as server:
-        assert f"HTTP {status}, a redirect to nowhere. Redirects" in fails(ResponseError, server.url, clock)
+        assert f"HTTP {status}, a redirect to an unknown location. The" in fails(ResponseError, server.url, clock)
 
 
 def test_nothing_is_sent_to_a_redirects_target(clock: Clock) -> None:
@@ -417,7 +421,7 @@ def test_a_retry_after_beyond_the_deadline_fails_at_once_with_the_reason(
     answer(web, 503, Retry_After=value)
     text = fails(ServerError, URL, clock, retries=5, deadline=60)
     assert text.endswith(
-        "The next try is due in 3600 s, but only 60 s of the deadline of 60 s are left: try again later, or raise 'deadline'."
+        "The next try is due in 3600 s, but only 60 s of the deadline of 60 s are left. Try again later, or increase 'deadline'."
     )
     assert (len(web.calls), clock.pauses) == (1, [])
 
@@ -435,7 +439,8 @@ def test_no_request_is_sent_after_the_deadline(clock: Clock) -> None:
         with pytest.raises(TimeExceeded) as caught:
             transport(server.url, clock, retries=5).get(REQUEST, deadline)
         assert str(caught.value) == (
-            f"{WHERE}the deadline of 10 s is over, without an answer. Check the network and 'api_url', or raise 'deadline'."
+            f"{WHERE}the deadline of 10 s ('deadline') passed without a response."
+            " Check the network and 'api_url', or increase 'deadline'."
         )
         assert server.connections == 0
 
@@ -455,8 +460,8 @@ def test_error_at_the_deadline_lists_what_the_tries_before_it_met(web: responses
     with pytest.raises(TimeExceeded) as caught:
         sender.get(REQUEST, deadline)
     assert str(caught.value) == (
-        f"{WHERE}the deadline of 100 s is over. The tries before it met: 503, code 500 (2 times), timed out."
-        " Check the network and api_url, or raise timeout. You can also raise 'deadline'."
+        f"{WHERE}the deadline of 100 s ('deadline') passed. Failed tries before the deadline: 503, code 500 (2 times), timed out."
+        " Check the network and 'api_url', or increase 'timeout'. You can also increase 'deadline'."
     )
 
 
@@ -469,7 +474,10 @@ def test_error_at_the_deadline_of_a_slow_service_advises_more_time(web: response
     clock.sleep(100)
     with pytest.raises(TimeExceeded) as caught:
         sender.get(REQUEST, deadline)
-    assert str(caught.value) == f"{WHERE}the deadline of 100 s is over. Answers before it: 3. Raise 'deadline'."
+    assert (
+        str(caught.value)
+        == f"{WHERE}the deadline of 100 s ('deadline') passed. Responses before the deadline: 3. Increase 'deadline'."
+    )
 
 
 def test_error_at_the_deadline_does_not_count_what_the_deadline_ended() -> None:
@@ -477,7 +485,7 @@ def test_error_at_the_deadline_does_not_count_what_the_deadline_ended() -> None:
     with Server(hangs) as server:
         sender = Transport(server.url, CREDENTIALS, timeout=30, retries=0, connections=1)
         for _time in range(2):
-            with pytest.raises(TimeExceeded, match="is over, without an answer"):
+            with pytest.raises(TimeExceeded, match="passed without a response"):
                 sender.get(REQUEST, deadline)
 
 
@@ -541,15 +549,15 @@ def test_a_connection_that_is_cut_or_garbled_is_tried_again(clock: Clock, broken
 def test_only_what_may_be_the_begin_of_json_passes_for_cut(clock: Clock, body: str, cut: bool) -> None:
     with Server(sends_and_cuts(message(body, length=False))) as server:
         text = fails(ConnectionFailed if cut else NotJsonError, server.url, clock)
-    words = "the answer breaks off, or is no JSON: " if cut else "the answer is no JSON that can be used: "
+    words = "the response is incomplete or is not JSON: " if cut else "the response is not usable JSON: "
     assert words in text
-    assert not cut or text.endswith(". Check the network, the proxy settings and api_url.")
+    assert not cut or text.endswith(". Check the network, the proxy settings and 'api_url'.")
 
 
 @pytest.mark.parametrize("whole", [message('{"a'), b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"a\r\n0\r\n\r\n'])
 def test_what_is_whole_by_its_own_length_is_not_cut(clock: Clock, whole: bytes) -> None:
     with Server(sends(whole)) as server:
-        assert "the answer is no JSON that can be used: " in fails(NotJsonError, server.url, clock)
+        assert "the response is not usable JSON: " in fails(NotJsonError, server.url, clock)
 
 
 @pytest.mark.parametrize("whole", [FULL, FULL_WITHOUT_LENGTH, FULL_IN_CHUNKS])
@@ -578,7 +586,7 @@ def test_the_timeout_bounds_a_server_that_sends(clock: Clock, slow: Callable[[so
         begin = time.monotonic()
         text = fails(TimeExceeded, server.url, clock, timeout=0.15)
         assert time.monotonic() - begin < WAIT_SECONDS
-    assert "no whole answer within 0.15 s. Check the network and api_url, or raise timeout." in text
+    assert "no complete response within 0.15 s ('timeout'). Check the network and 'api_url', or increase 'timeout'." in text
 
 
 @pytest.mark.parametrize("slow", ["nothing", "half a head", "half a body"])
@@ -601,7 +609,7 @@ def test_the_deadline_bounds_all_attempts_together(slow: str) -> None:
 def test_a_deadline_shorter_than_the_timeout_is_named(clock: Clock) -> None:
     with Server(hangs) as server:
         text = fails(TimeExceeded, server.url, clock, timeout=10, deadline=0.1, retries=5)
-    assert "the deadline of 0.1 s is over, without an answer. Check the network" in text
+    assert "the deadline of 0.1 s ('deadline') passed without a response. Check the network" in text
 
 
 def test_a_tls_handshake_that_hangs_is_bounded(clock: Clock) -> None:
@@ -614,7 +622,7 @@ def test_a_time_out_of_the_library_is_one_of_ours(
     web: responses.RequestsMock, clock: Clock, kind: type[requests.exceptions.Timeout]
 ) -> None:
     web.get(URL + "/projects", body=kind("words"))
-    assert "no whole answer within 30 s. " in fails(TimeExceeded, URL, clock)
+    assert "no complete response within 30 s ('timeout'). " in fails(TimeExceeded, URL, clock)
 
 
 @pytest.mark.parametrize(
@@ -633,7 +641,7 @@ def test_a_fault_is_reported_in_the_words_of_the_innermost_error(
     web.get(URL + "/projects", body=error)
     text = fails(ConnectionFailed, URL, clock)
     problem = f"the connection to nsml.example failed: {words}."
-    assert text == f"{WHERE}{problem} Check the network, the proxy settings and api_url."
+    assert text == f"{WHERE}{problem} Check the network, the proxy settings and 'api_url'."
 
 
 def test_an_address_that_leads_nowhere_is_named_in_plain_words(clock: Clock) -> None:
@@ -646,7 +654,7 @@ def test_an_address_that_leads_nowhere_is_named_in_plain_words(clock: Clock) -> 
 
 def test_host_that_the_library_refuses_is_named_at_once(clock: Clock) -> None:
     text = misconfigured("https://*/nsml/v1", clock)
-    assert text == "Cannot connect to *: the URL in 'api_url', or of a proxy of this machine, cannot be used. Check both."
+    assert text == "Cannot connect to *: the URL in 'api_url' or the URL of the proxy is invalid. Check both URLs."
 
 
 def test_a_time_out_is_tried_again(clock: Clock) -> None:
@@ -659,7 +667,7 @@ def test_a_time_out_is_tried_again(clock: Clock) -> None:
 def test_an_endless_body_is_given_up(clock: Clock, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
     monkeypatch.setattr(_transport, "MAX_BODY", 2 * 1024**2)
     with Server(repeats(head, b" " * 65536)) as server:
-        assert "the answer is larger than 2 MiB. Check" in fails(ResponseError, server.url, clock, retries=5)
+        assert "the response is larger than 2 MiB. Check" in fails(ResponseError, server.url, clock, retries=5)
         assert server.connections == 1
 
 
@@ -699,7 +707,9 @@ def test_packed_body_that_breaks_off_is_retried(clock: Clock) -> None:
     answers = [message(part, 200, "Content-Encoding: gzip") for part in (packed[:-9], packed)]
     with Server(sends(*answers)) as server:
         assert get(server.url, clock, retries=1) == [1]
-        assert "the packed answer breaks off" in fails(ConnectionFailed, Server(sends(answers[0])).__enter__().url, clock)
+        assert "the compressed response is incomplete" in fails(
+            ConnectionFailed, Server(sends(answers[0])).__enter__().url, clock
+        )
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,gzip,gzip", "br", "zstd", "deflate, gzip"])
@@ -707,7 +717,7 @@ def test_body_packed_twice_or_in_a_way_that_was_not_asked_for_is_refused(clock: 
     body = gzip.compress(gzip.compress(b"[1]"))
     with Server(sends(message(body, 200, f"Content-Encoding: {coding}"))) as server:
         text = fails(ResponseError, server.url, clock, retries=5)
-        assert f"the answer has a Content-Encoding that was not asked for, '{coding}'. Check" in text
+        assert f"the response has the unexpected Content-Encoding '{coding}'. Check" in text
         assert len(server.requests) == 1
 
 
@@ -719,7 +729,7 @@ def test_all_answers_of_a_reading_are_bounded_together(clock: Clock, monkeypatch
             deadline = Deadline(9, clock.now)
             for _page in range(4):
                 sender.get(REQUEST, deadline)
-            with pytest.raises(ResponseError, match="the answer and those before it are larger than 2 MiB"):
+            with pytest.raises(ResponseError, match="the response and the previous responses are larger than 2 MiB"):
                 sender.get(REQUEST, deadline)
 
 
@@ -730,7 +740,7 @@ def test_all_values_of_a_reading_are_bounded_together(clock: Clock, monkeypatch:
         deadline = Deadline(9, clock.now)
         for _page in range(2):
             sender.get(REQUEST, deadline)
-        with pytest.raises(ResponseError, match="the answer and those before it hold more than 8 values"):
+        with pytest.raises(ResponseError, match="the response and the previous responses contain more than 8 values"):
             sender.get(REQUEST, deadline)
 
 
@@ -747,7 +757,7 @@ def test_a_body_of_more_values_than_can_be_parsed_in_time_is_given_up(
 ) -> None:
     monkeypatch.setattr(_transport, "MAX_VALUES", 4)
     with Server(sends(message(body), message("[1,2,3]"))) as server:
-        assert "the answer holds more than 4 values. Check" in fails(ResponseError, server.url, clock)
+        assert "the response contains more than 4 values. Check" in fails(ResponseError, server.url, clock)
         assert get(server.url, clock) == [1, 2, 3]
 
 
@@ -796,8 +806,8 @@ def test_a_200_that_is_no_usable_json_is_an_error_and_not_retried(clock: Clock, 
     with Server(sends(message(body, 200, "x-ncp-trace-id: trace-1"))) as server:
         text = fails(NotJsonError, server.url, clock, retries=5)
         assert len(server.requests) == 1
-    assert 'the answer is no JSON that can be used: "' in text
-    assert '", trace ID trace-1. Check that api_url' in text
+    assert 'the response is not usable JSON: "' in text
+    assert "\", trace ID trace-1. Check that 'api_url'" in text
     assert len(text) < 700
 
 
@@ -941,9 +951,9 @@ def test_an_unknown_ca_is_an_error_that_names_ca_path_and_is_not_retried(authori
         text = fails(CertificateError, server.url, clock, retries=5)
         assert server.connections == 1
         assert server.requests == []
-    assert f"TLS to 127.0.0.1:{server.port} failed: " in text
+    assert f"TLS connection to 127.0.0.1:{server.port} failed: " in text
     assert "certificate verify failed" in text
-    assert text.endswith(" Check api_url; for a server with a CA of its own, name the CA's file in ca_path.")
+    assert text.endswith(" Check 'api_url'. To trust your own CA, set 'ca_path' to the file of the CA.")
 
 
 def test_the_cas_own_file_is_trusted_instead_of_the_environments(
@@ -1024,7 +1034,7 @@ def test_a_proxy_that_refuses_is_named_as_the_likely_fault(clock: Clock, monkeyp
         monkeypatch.setenv("https_proxy", f"http://someone:proxyPassword@127.0.0.1:{proxy.port}")
         text = fails(ConnectionFailed, URL, clock)
     assert "407" in text
-    assert "the proxy on the way to nsml.example failed: " in text
+    assert "the proxy for nsml.example failed: " in text
     assert "the proxy settings" in text
     assert "proxyPassword" not in text
 
@@ -1033,7 +1043,7 @@ def test_a_proxy_that_is_down_is_not_taken_for_the_service(clock: Clock, monkeyp
     with reserved_port() as port:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         text = fails(ConnectionFailed, URL, clock)
-    assert "the proxy on the way to nsml.example failed: " in text
+    assert "the proxy for nsml.example failed: " in text
     assert "Connection refused" in text
 
 
@@ -1041,10 +1051,10 @@ def test_a_proxy_that_is_down_is_not_taken_for_the_service(clock: Clock, monkeyp
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://someone:proxyPassword@127.0.0.1:99999", "cannot be read. Write it as http://user:password@host:port, with "),
-        ("http://someone:proxy[Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
-        ("http://someone:proxy/Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
-        ("http://someone:proxy#Password@127.0.0.1:1", "cannot be read. Write it as http://user:password@host:port, with "),
+        ("http://someone:proxyPassword@127.0.0.1:99999", "is invalid. Use http://user:password@host:port, and percent-encode "),
+        ("http://someone:proxy[Password@127.0.0.1:1", "is invalid. Use http://user:password@host:port, and percent-encode "),
+        ("http://someone:proxy/Password@127.0.0.1:1", "is invalid. Use http://user:password@host:port, and percent-encode "),
+        ("http://someone:proxy#Password@127.0.0.1:1", "is invalid. Use http://user:password@host:port, and percent-encode "),
         ("htp://someone:proxyPassword@127.0.0.1:1", "has an unknown scheme. Use http://, https:// or socks5h://."),
     ],
 )
@@ -1062,8 +1072,7 @@ def test_socks_proxy_without_its_library_is_reported_at_once(clock: Clock, monke
     monkeypatch.setitem(sys.modules, "socks", None)
     monkeypatch.setenv("https_proxy", "socks5h://127.0.0.1:1")
     assert misconfigured(URL, clock).endswith(
-        "'https_proxy' names a SOCKS proxy, which needs the Python library PySocks."
-        f" Install it: {sys.executable} -m pip install pysocks"
+        f"'https_proxy' names a SOCKS proxy, which needs the Python library PySocks. Run: {sys.executable} -m pip install pysocks"
     )
 
 
@@ -1079,10 +1088,10 @@ def misconfigured(url: str, clock: Clock, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("missing", "names a file that does not exist. Correct '{}', or unset it."),
-        ("empty file", "names a file without a readable certificate. Name a file of certificates in PEM format."),
-        ("other file", "names a file without a readable certificate. Name a file of certificates in PEM format."),
-        ("folder", "names a folder without hashed certificates. Run 'openssl rehash' on it, or name a file."),
+        ("missing", "names a file that does not exist. Correct or unset '{}'."),
+        ("empty file", "names a file without a readable certificate. Use a file of certificates in PEM format."),
+        ("other file", "names a file without a readable certificate. Use a file of certificates in PEM format."),
+        ("folder", "names a directory without hashed certificates. Run 'openssl rehash' on the directory, or use a file."),
     ],
 )
 def test_trusted_certificates_that_cannot_be_used_are_reported_at_once(  # noqa: PLR0917
@@ -1107,7 +1116,7 @@ def test_trusted_certificates_that_cannot_be_used_are_reported_at_once(  # noqa:
 def test_variable_that_the_library_does_not_read_is_named_where_a_certificate_is_not_trusted(
     authority: trustme.CA, other_ca_file: str, clock: Clock, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    words = f" '{variable}' is set, but the Python library requests does not read it."
+    words = f" '{variable}' is set, but the Python library requests does not read this variable."
     monkeypatch.setenv(variable, "/somewhere")
     with Server(sends(message("1")), tls(authority)) as server:
         assert fails(CertificateError, server.url, clock).endswith(words)
@@ -1153,10 +1162,10 @@ def test_broken_library_is_distinguished_from_a_missing_one(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, error: Exception
 ) -> None:
     monkeypatch.setattr(_transport, "IMPORT_ERROR", error)
-    with pytest.raises(ConfigurationError, match="requests cannot be loaded: ") as caught:
+    with pytest.raises(ConfigurationError, match="Cannot load the Python library requests: ") as caught:
         transport(URL, clock)
     assert str(error) in str(caught.value)
-    assert str(caught.value).endswith(f" Upgrade it: {sys.executable} -m pip install --upgrade requests urllib3")
+    assert str(caught.value).endswith(f" Upgrade the library: {sys.executable} -m pip install --upgrade requests urllib3")
 
 
 # What is reported while the user waits
@@ -1175,13 +1184,13 @@ def test_pause_that_goes_beyond_three_seconds_is_reported(web: responses.Request
     answer(web, 503)
     lines = reported(URL, Deadline(60, clock.now), clock, retries=3)
     assert clock.pauses == [0.5, 1, 2]
-    assert lines == ["Waiting for the projects from nsml.example: 503; the next try is in 2 s."]
+    assert lines == ["Waiting for the projects from nsml.example: 503; next try in 2 s."]
 
 
 def test_pauses_are_reported_again_half_a_minute_later(web: responses.RequestsMock, clock: Clock) -> None:
     answer(web, 503)
     lines = reported(URL, Deadline(600, clock.now), clock, retries=9)
-    assert [line.split("next try is in ")[1] for line in lines] == ["2 s.", "15 s.", "15 s."]
+    assert [line.split("next try in ")[1] for line in lines] == ["2 s.", "15 s.", "15 s."]
 
 
 def test_what_takes_less_than_three_seconds_is_not_reported(web: responses.RequestsMock, clock: Clock) -> None:
@@ -1194,7 +1203,7 @@ def test_answer_that_takes_long_is_reported(clock: Clock) -> None:
     clock.sleep(3)
     with Server(hangs) as server:
         lines = reported(server.url, deadline, clock, timeout=0.2)
-    assert lines == [f"Waiting for the projects from 127.0.0.1:{server.port}: no answer yet."]
+    assert lines == [f"Waiting for the projects from 127.0.0.1:{server.port}: no response yet."]
 
 
 # The trace
@@ -1246,7 +1255,7 @@ def test_trace_has_a_line_for_each_try(web: responses.RequestsMock, clock: Clock
 @pytest.mark.parametrize(("status", "body"), [(200, "no JSON"), (302, "")])
 def test_trace_shows_an_unusable_answer(web: responses.RequestsMock, clock: Clock, status: int, body: str) -> None:
     answer(web, status, body)
-    assert traced(URL, clock) == [TRACED + "unusable answer, 0.12 s, try 1"]
+    assert traced(URL, clock) == [TRACED + "unusable response, 0.12 s, try 1"]
 
 
 def test_trace_has_no_line_for_a_request_that_is_not_sent(clock: Clock) -> None:

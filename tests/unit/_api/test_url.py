@@ -41,7 +41,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Con
     ],
 )
 def test_what_is_no_plain_url_is_refused_unseen(url: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^api_url is not a URL such as https://nsml\.apigw") as caught:
+    with pytest.raises(ConfigurationError, match=r"^Invalid URL in 'api_url'\. Use a URL such as https://nsml\.apigw") as caught:
         check_url(url)
     assert "password" not in str(caught.value)
 
@@ -62,7 +62,7 @@ def test_what_is_no_plain_url_is_refused_unseen(url: str) -> None:
 )
 def test_plain_http_is_refused_but_to_loopback(host: str) -> None:
     for scheme in ("http", "HTTP"):
-        with pytest.raises(ConfigurationError, match=r"plain http to .* Use https"):
+        with pytest.raises(ConfigurationError, match=r"keys to .* over plain HTTP\. Use an https:// URL"):
             check_url(f"{scheme}://{host}:80/v1")
     assert check_url(f"https://{host}/v1") == f"https://{host}/v1"
 

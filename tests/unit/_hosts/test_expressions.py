@@ -361,7 +361,7 @@ def test_an_expression_that_ansible_can_parse_has_no_syntax_error(expression: st
 def test_an_expression_with_a_syntax_error_is_refused_with_its_place(expression: str) -> None:
     with pytest.raises(ConfigurationError, match="Syntax error in 'compose': ") as caught:
         check_syntax("compose", expression)
-    assert ("Leave out the braces" in str(caught.value)) == ("{{" in expression)
+    assert ("Remove the braces" in str(caught.value)) == ("{{" in expression)
 
 
 def test_a_template_with_a_syntax_error_is_refused() -> None:

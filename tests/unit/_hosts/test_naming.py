@@ -84,7 +84,9 @@ def test_two_of_a_rank_that_have_not_exited_are_a_warning_or_an_error_under_stri
     layout = laid_out(*hosts)
 
     assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-0-n0", "bert-2-0-n2"]
-    assert layout.warnings == ["Several nodes that have not exited share a rank. These do not hold it: bert-2-0 (node n0)."]
+    assert layout.warnings == [
+        "Several nodes that have not exited share a rank. Nodes that do not hold their rank: bert-2-0 (node n0)."
+    ]
     with pytest.raises(NamingError, match="share a rank"):
         laid_out(*hosts, strict=True)
 
@@ -143,7 +145,9 @@ def test_a_later_source_that_knows_a_successor_takes_no_name_and_no_rank_from_th
 
     assert by_id(after) == {"n0": "bert-2-0", "n1": "bert-2-0-n1"}
     assert "nsml_rank_0" not in after.groups
-    assert after.warnings == ["Host names that are not free for one node alone: 'bert-2-0'. The node ID was added to each."]
+    assert after.warnings == [
+        "These host names are not unique or not allowed: 'bert-2-0'. The plugin added the node ID to each name."
+    ]
     with pytest.raises(NamingError, match="'bert-2-0'"):
         merged(first, second, strict=True)
 
@@ -304,9 +308,9 @@ def test_a_name_that_is_not_free_takes_the_node_id_with_one_warning_or_is_an_err
 
     assert [placed.name for placed in layout.hosts] == expected
     (warning,) = layout.warnings
-    assert "node ID was added" in warning
+    assert "added the node ID" in warning
     assert repr(safe_name(wanted[0])) in warning
-    with pytest.raises(NamingError, match="not free"):
+    with pytest.raises(NamingError, match="not unique"):
         laid_out(*hosts, strict=True)
 
 
@@ -332,7 +336,9 @@ def test_a_name_that_another_node_of_another_source_has_is_not_free() -> None:
     known = {"bert-2-0": "n0", "bert-2-1": "other", "bert-2-1-n1": "another"}
     layout = laid_out(host("n0", rank=0), host("n1", rank=1), known=known)
     assert [placed.name for placed in layout.hosts] == ["bert-2-0", "bert-2-1-n1_2"]
-    assert layout.warnings == ["Host names that are not free for one node alone: 'bert-2-1'. The node ID was added to each."]
+    assert layout.warnings == [
+        "These host names are not unique or not allowed: 'bert-2-1'. The plugin added the node ID to each name."
+    ]
     with pytest.raises(NamingError, match="'bert-2-1'"):
         laid_out(host("n1", rank=1), known=known, strict=True)
 

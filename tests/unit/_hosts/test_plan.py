@@ -56,11 +56,11 @@ def test_group_names_are_those_of_each_host_sorted() -> None:
 @pytest.mark.parametrize(
     ("hosts", "groups", "words"),
     [
-        ({"nsml_ready"}, {}, "at once: nsml_ready"),
-        (set(), {"bert-2-0": []}, "at once: bert-2-0"),
-        ({"nsml_ready"}, {"bert-2-0": []}, r"at once: bert-2-0, nsml_ready\."),
-        (set(), {"nsml": ["mine"], "mine": ["nsml_ready"]}, "hold each other: mine, nsml, nsml_ready"),
-        (set(), {"all": ["nsml"]}, "hold each other: all, nsml"),
+        ({"nsml_ready"}, {}, "same name: nsml_ready"),
+        (set(), {"bert-2-0": []}, "same name: bert-2-0"),
+        ({"nsml_ready"}, {"bert-2-0": []}, r"same name: bert-2-0, nsml_ready\."),
+        (set(), {"nsml": ["mine"], "mine": ["nsml_ready"]}, "contain each other: mine, nsml, nsml_ready"),
+        (set(), {"all": ["nsml"]}, "contain each other: all, nsml"),
     ],
 )
 def test_what_ansible_could_not_hold_is_refused(hosts: set[str], groups: dict[str, list[str]], words: str) -> None:

@@ -192,7 +192,7 @@ def test_the_runs_of_several_projects_are_found(
 def test_projects_without_a_named_run_are_one_warning_and_an_error_only_where_none_has_it() -> None:
     assert find_in(("bert", "gpt", "empty"), "3", "latest") == (
         [(BERT, "10"), (GPT, "3")],
-        ["Run 3 was not found in these projects: bert, empty."],
+        ["Run '3' was not found in these projects: bert, empty."],
     )
     with pytest.raises(SelectionError, match=r"Run '77' was not found in projects bert, gpt\. Available runs: .* of bert"):
         find_in(("bert", "gpt"), "77")

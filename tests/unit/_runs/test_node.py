@@ -509,7 +509,7 @@ def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["", "1x", "a-b", "a b", "{{ x }}", "노드_", "x\n", "ansible_", "ansible_nsml_"])
 def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
-    with pytest.raises(ConfigurationError, match="hostvars_prefix is "):
+    with pytest.raises(ConfigurationError, match="Invalid value for 'hostvars_prefix': "):
         check_prefix(prefix)
 
 

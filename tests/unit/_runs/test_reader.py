@@ -244,7 +244,7 @@ def test_an_error_on_one_run_of_many_names_it_and_how_to_leave_it_out(kind: type
         read_runs(api, None, "all")
     assert str(error.value) == (
         f"Cannot read the nodes of run 4 of project gpt: GET {where}: it failed. Check it."
-        " To leave this run out, list the others in 'run', or choose another 'project'."
+        " To exclude this run, list the other runs in 'run', or choose another 'project'."
     )
 
 
@@ -253,7 +253,7 @@ def test_an_error_on_the_only_run_gives_no_advice_to_leave_it_out() -> None:
     api.lists[path(BERT, "2")] = ServerError("the nodes", "GET /x", "it failed.", "Check it.", status=500)
     with pytest.raises(ServerError) as error:
         read_runs(api, BERT, "2")
-    assert "leave" not in str(error.value)
+    assert "exclude" not in str(error.value)
 
 
 def test_other_errors_are_not_explained() -> None:
@@ -267,13 +267,13 @@ def test_other_errors_are_not_explained() -> None:
 @pytest.mark.parametrize("run", [".", "..", "\ud800"])
 def test_a_run_that_no_path_can_hold_is_refused_before_any_request(run: str) -> None:
     api = bert()
-    with pytest.raises(SelectionError, match="cannot be named"):
+    with pytest.raises(SelectionError, match="is not a valid name"):
         read_runs(api, BERT, run)
     assert api.asked == []
 
 
 def test_an_id_of_the_service_that_no_path_can_hold_is_refused() -> None:
     api = FakeApi({RUNS.path: runs("..", r2=RUNNING)})
-    with pytest.raises(SelectionError, match="cannot be named"):
+    with pytest.raises(SelectionError, match="is not a valid name"):
         read_runs(api, None, "active")
     assert api.asked == [[RUNS.path]]

@@ -54,7 +54,7 @@ def test_project_is_one_or_a_list_of_names_and_ids(value: object, projects: tupl
     "value", ["", " ", [], [""], ["bert", ""], ["bert", None], "bert,,gpt", "bert,", {}, True, [["bert"]], 1.5]
 )
 def test_a_project_that_names_nothing_is_an_error_and_not_every_project(value: object) -> None:
-    with pytest.raises(ConfigurationError, match=r"'project'.* Leave 'project' out for every project"):
+    with pytest.raises(ConfigurationError, match=r"'project'.* Without 'project', the plugin reads every project"):
         parse_projects(value)
 
 

@@ -83,9 +83,9 @@ def test_it_is_replaced_at_once_or_not_at_all(tmp_path: Path, monkeypatch: pytes
 def test_a_file_of_other_runs_is_refused(tmp_path: Path) -> None:
     state_file(tmp_path).save(remembered())
     for other in (Selection(("bert",), ("2",)), Selection(("gpt",), ("latest",)), Selection((), ("latest",))):
-        with pytest.raises(StateError, match="it is of other runs"):
+        with pytest.raises(StateError, match="belongs to other runs"):
             state_file(tmp_path, other).load()
-    with pytest.raises(StateError, match="it is of other runs"):
+    with pytest.raises(StateError, match="belongs to other runs"):
         state_file(tmp_path, url="https://elsewhere/nsml/v1").load()
     assert state_file(tmp_path, url=f"{URL}/").load()
 
@@ -122,10 +122,10 @@ def test_a_damaged_file_is_refused_whole(tmp_path: Path) -> None:
     assert len(contents) > 50
     for text in contents:
         state.path.write_text(text)
-        with pytest.raises(StateError, match=r"it is (damaged|of another version|of other runs)"):
+        with pytest.raises(StateError, match=r"the file is damaged|another version|belongs to other runs"):
             state.load()
     state.path.write_bytes(b"\xff\xfe")
-    with pytest.raises(StateError, match="it is damaged"):
+    with pytest.raises(StateError, match="the file is damaged"):
         state.load()
 
 
@@ -136,14 +136,14 @@ def test_rows_without_an_identity_of_their_own_are_refused(tmp_path: Path, chang
     content = json.loads(state.path.read_text())
     content["runs"][0]["nodes"][1]["row"].update(change)
     state.path.write_text(json.dumps(content))
-    with pytest.raises(StateError, match="it is damaged"):
+    with pytest.raises(StateError, match="the file is damaged"):
         state.load()
 
 
 def test_a_file_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
-    for path, words in ((tmp_path / "state.json", "it is a directory"), (tmp_path / "no" / "state", "No such file")):
-        with pytest.raises(ConfigurationError, match=f"Cannot write 'state_file' {path}: {words}"):
+    for path, words in ((tmp_path / "state.json", "the path is a directory"), (tmp_path / "no" / "state", "No such file")):
+        with pytest.raises(ConfigurationError, match=f"Cannot write 'state_file' '{path}': {words}"):
             StateFile(str(path), URL, SELECTION).check()
 
 

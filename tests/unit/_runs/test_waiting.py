@@ -84,8 +84,8 @@ def test_progress_is_printed_only_when_something_changes() -> None:
     service = Service([[run(RUNNING, PENDING)], [run(RUNNING, PENDING)], [run(PENDING, PENDING)], [run(RUNNING, RUNNING)]])
     service.wait()
     assert service.printed == [
-        "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)",
-        "bert run 2: 0 of 2 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (NODE_STATE_PENDING)",
+        "Run 2 of project bert: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)",
+        "Run 2 of project bert: 0 of 2 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (NODE_STATE_PENDING)",
     ]
     assert service.now == 1015.0
 
@@ -112,7 +112,10 @@ def test_each_run_that_is_not_ready_is_printed() -> None:
     service = Service([[run(), run(RUNNING, name="3"), run(name="4")], [run(RUNNING)]], status=IN_PROGRESS)
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=1, nodes=2)
-    assert service.printed[0] == "bert run 2: no nodes yet; bert run 3: 1 of 2 nodes ready; bert run 4: no nodes yet"
+    assert (
+        service.printed[0]
+        == "Run 2 of project bert: no nodes yet. Run 3 of project bert: 1 of 2 nodes ready. Run 4 of project bert: no nodes yet"
+    )
 
 
 def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_ids() -> None:
@@ -120,7 +123,7 @@ def test_nodes_are_named_in_the_order_of_their_ranks_and_without_one_by_their_id
     service = Service([[RunRows(Run("p1", "2", "bert", IN_PROGRESS), rows)], [run(RUNNING)]])
     service.wait()
     assert service.printed == [
-        "bert run 2: 0 of 3 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (no state), node c (no state)"
+        "Run 2 of project bert: 0 of 3 nodes ready, waiting for rank 0 (NODE_STATE_PENDING), rank 1 (no state), node c (no state)"
     ]
 
 
@@ -165,8 +168,8 @@ def test_time_over_names_who_is_missing_and_in_what_state() -> None:
     service = Service([[run(RUNNING, PENDING)]])
     with pytest.raises(_errors.WaitError) as caught:
         service.wait(timeout=12)
-    assert str(caught.value).startswith("Timed out after 12 s ('wait_timeout'): ")
-    assert "bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
+    assert str(caught.value).startswith("Timed out after 12 s ('wait_timeout') waiting for nodes. ")
+    assert "Run 2 of project bert: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)" in str(caught.value)
     assert service.readings == 4  # at 0, 5, 10 and 12 seconds
     assert service.now == 1012.0
 
@@ -189,7 +192,7 @@ def test_after_30_seconds_without_a_line_one_shows_how_long_the_waiting_may_stil
     service = Service([[run(PENDING)]])
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=100, interval=interval)
-    assert service.printed[1:] == ["still waiting, 70 s left", "still waiting, 40 s left", "still waiting, 10 s left"]
+    assert service.printed[1:] == ["Still waiting, 70 s left", "Still waiting, 40 s left", "Still waiting, 10 s left"]
     assert service.now == 1100.0
 
 
@@ -197,16 +200,19 @@ def test_a_line_on_what_changed_puts_off_the_one_on_the_time_that_is_left() -> N
     service = Service([*[[run(PENDING)]] * 4, [run(PENDING, PENDING)]])
     with pytest.raises(_errors.WaitError):
         service.wait(timeout=60)  # the change is seen after 20 seconds
-    assert [line for line in service.printed if line.startswith("still")] == ["still waiting, 10 s left"]
+    assert [line for line in service.printed if line.startswith("Still")] == ["Still waiting, 10 s left"]
 
 
 def test_nothing_chosen_until_the_end_is_an_error_that_lists_the_available_runs() -> None:
     service = Service([[]])
     with pytest.raises(_errors.WaitError) as caught:
         service.wait(timeout=1, available="Available runs: 2 of bert (FAILED).")
-    assert "('wait_timeout'): no run fits yet. Available runs: 2 of bert (FAILED). Check" in str(caught.value)
-    assert service.printed == ["no run fits yet. Available runs: 2 of bert (FAILED)"]
-    with pytest.raises(_errors.WaitError, match=r"no run fits yet\. Check"):
+    assert (
+        "('wait_timeout') waiting for nodes. No run matches 'run' yet: active. Available runs: 2 of bert (FAILED). Check"
+        in str(caught.value)
+    )
+    assert service.printed == ["No run matches 'run' yet: active. Available runs: 2 of bert (FAILED)"]
+    with pytest.raises(_errors.WaitError, match=r"No run matches 'run' yet: .*\. Check"):
         Service([[]]).wait(timeout=1)
 
 
@@ -248,7 +254,7 @@ def test_as_many_ranks_as_wanted_must_be_ready_and_predecessors_do_not_count() -
     listed = ranks((0, RUNNING), (0, RUNNING), (1, PENDING))
     service = Service([[listed], [run(RUNNING, RUNNING)]])
     assert service.wait(nodes=2) == [run(RUNNING, RUNNING)]
-    assert service.printed == ["bert run 2: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"]
+    assert service.printed == ["Run 2 of project bert: 1 of 2 nodes ready, waiting for rank 1 (NODE_STATE_PENDING)"]
 
 
 @pytest.mark.parametrize("status", [COMPLETED, "FAILED", "run-state-stopped"])
@@ -281,7 +287,7 @@ def test_a_run_that_loses_its_nodes_while_it_is_waited_for_is_not_idle() -> None
     lost = run(status="RUN_STATE_FOO")
     service = Service([[run(PENDING), run(RUNNING, name="3")], [lost, run(RUNNING, name="3")], [run(RUNNING)]])
     assert service.wait() == [run(RUNNING)]
-    assert service.printed[1] == "bert run 2: no nodes yet"
+    assert service.printed[1] == "Run 2 of project bert: no nodes yet"
 
 
 def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
@@ -290,7 +296,9 @@ def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready
 
 
 def test_a_completed_run_is_an_error_at_once() -> None:
-    with pytest.raises(_errors.WaitError, match=r"Run 2 of project bert cannot become ready: it has ended .RUN_STATE_COMPLETED."):
+    with pytest.raises(
+        _errors.WaitError, match=r"Run 2 of project bert cannot become ready: the run has ended .RUN_STATE_COMPLETED."
+    ):
         Service([[run(PENDING, status=COMPLETED)]]).wait()
 
 
@@ -340,7 +348,7 @@ def test_the_status_of_a_named_run_is_asked_for_once_and_where_its_nodes_give_re
 def test_a_run_that_ends_and_keeps_its_pending_nodes_is_noticed_after_30_seconds() -> None:
     service = Service([[run(PENDING, status=None)]], chosen=("2",))
     statuses = iter([IN_PROGRESS, COMPLETED])
-    with pytest.raises(_errors.WaitError, match=r"it has ended \(RUN_STATE_COMPLETED\)"):
+    with pytest.raises(_errors.WaitError, match=r"the run has ended \(RUN_STATE_COMPLETED\)"):
         _waiting.wait(
             service.read,
             lambda _run: next(statuses),
@@ -397,7 +405,7 @@ def test_a_selection_that_does_not_exist_ends_the_waiting() -> None:
 def test_words_of_the_service_are_shown_without_control_characters() -> None:
     hostile = RunRows(Run("p1", "2\x1b[31m", "be\x1b[31mrt", IN_PROGRESS), [])
     service = Service([[run("NODE\x1b[31m_STATE"), hostile], [run(RUNNING)]], status=IN_PROGRESS)
-    with pytest.raises(_errors.WaitError, match="no longer listed") as caught:
+    with pytest.raises(_errors.WaitError, match="no longer among the chosen runs") as caught:
         service.wait()
     assert len(service.printed) == 3
     assert "\x1b" not in "".join([*service.printed, str(caught.value)])
@@ -435,13 +443,18 @@ def test_a_newer_run_that_comes_back_into_sight_has_not_just_begun() -> None:
 
 def test_a_run_that_ends_in_a_way_that_nobody_knows_is_an_error_with_its_status() -> None:
     service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status="RUN_STATE_FAILED")
-    with pytest.raises(_errors.WaitError, match=r"Run 2 of project bert cannot become ready: it has ended \(RUN_STATE_FAILED\)"):
+    with pytest.raises(
+        _errors.WaitError, match=r"Run 2 of project bert cannot become ready: the run has ended \(RUN_STATE_FAILED\)"
+    ):
         service.wait()
 
 
 def test_a_run_whose_status_cannot_be_asked_is_not_forgotten() -> None:
     service = Service([[run(PENDING), run(RUNNING, name="1")], [run(RUNNING, name="1")]], status=None)
-    with pytest.raises(_errors.WaitError, match=r"\('wait_timeout'\): bert run 2: no longer listed\."):
+    with pytest.raises(
+        _errors.WaitError,
+        match=r"\('wait_timeout'\) waiting for nodes\. Run 2 of project bert: no longer among the chosen runs\.",
+    ):
         service.wait(timeout=20)
     assert len(service.asked) > 2
 
@@ -461,7 +474,7 @@ def test_a_newer_run_that_appears_is_followed_for_latest() -> None:
     steps = [[run(RUNNING, PENDING)], [run(PENDING, name="3")], [run(RUNNING, name="3")]]
     service = Service(steps, status=COMPLETED, chosen=("latest",))
     assert service.wait()[0].run.name == "3"
-    assert [text.partition(":")[0] for text in service.printed] == ["bert run 2", "bert run 3"]
+    assert [text.partition(":")[0] for text in service.printed] == ["Run 2 of project bert", "Run 3 of project bert"]
 
 
 @pytest.mark.parametrize("chosen", [("active",), ("all",), ("2",), ("latest", "active"), ("latest", "2")])
