@@ -4,59 +4,61 @@
 
 from __future__ import annotations
 
-# Of two environment variables for one option, Ansible prefers the one that is named last.
+# Of two environment variables for one option, Ansible prefers the one that is named last. The descriptions name it.
 DOCUMENTATION = r"""
 name: nodes
-short_description: Nodes of CLOVA NSML runs as hosts
+short_description: CLOVA NSML inventory source
 version_added: 0.1.0
 author:
-  - NAVER Cloud NSML collection contributors (!UNKNOWN)
+  - NAVER Cloud NSML collection contributors (@navercloud)
 description:
-  - Reads the nodes of one or more runs of CLOVA NSML, NAVER Cloud's service for training models on GPUs, and makes each a host
-    that Ansible can log in to.
-  - Its configuration is a YAML file with C(plugin) set to C(navercloud.nsml.nodes). A name that ends in C(nsml.yml) or
-    C(nsml.yaml) is recommended, as in C(bert.nsml.yml).
-  - A list of nodes is proven complete, or reading it is an error. The inventory is filled whole or not at all.
-  - "Groups: C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>), C(nsml_state_<state>),
-    C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes that are running and have
-    an address and a port. C(nsml) and C(nsml_ready) exist without hosts too. Characters that are unsafe in a group's name become
-    C(_)."
-  - "Host variables: every field of the API's row in snake case with a prefix (see O(hostvars_prefix)). These are
-    C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name), C(nsml_state), C(nsml_resource_type),
-    C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host), C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command),
-    C(nsml_create_time) and C(nsml_update_time), and whatever the API adds to them."
-  - C(nsml_rank), C(nsml_exit_code), C(nsml_ssh_port), C(nsml_world_size) and the items of C(nsml_tcp_ports) are integers, also
-    where the service sends strings, or null. They are safe in a command as they are. What was sent and is not an integer is in a
-    variable of the same name and C(_raw). C(ansible_host) and C(ansible_port) are checked too. All other strings are as sent, so
-    use the C(quote) filter where they reach a shell.
-  - "Four variables are the plugin's own: C(nsml_name), which is C(<project>-<run>-<rank>), C(nsml_world_size), the number of
-    ranks of that run before any filter, C(nsml_holds_rank), whether the node is the one that its rank stands for, and
-    C(nsml_ready), whether the node is running and has an address and a port."
-  - Nodes of one run that share a rank are a restarted node and its predecessors. One of them holds the rank. It is one that is
-    ready, else one that has not exited, of these the newest. It alone is in C(nsml_rank_<n>), and where the nodes of a rank would
-    have one name, it has that name, and the others have C(-<node ID>) added. V(nsml_holds_rank) in O(filters) leaves the
-    others out.
-  - C(ansible_host) and C(ansible_port) are set where the node has an address and a port that can be used. Otherwise, and for a
-    node that has exited while another has its address and port, C(ansible_host) is C(<name>.not-ready.invalid.), which no
-    resolver finds, and C(ansible_port) is not set. So Ansible does not look up the host's name instead.
+  - Adds the nodes of one or more CLOVA NSML runs to the inventory, as hosts that Ansible can log in to. CLOVA NSML is NAVER
+    Cloud's service for training models on GPUs.
+  - Uses a YAML configuration file with C(plugin) set to C(navercloud.nsml.nodes). A file name that ends in C(nsml.yml) or
+    C(nsml.yaml) is recommended, for example C(bert.nsml.yml).
+  - Fills the inventory completely or not at all. If the plugin cannot prove that a list of nodes is complete, it raises an
+    error.
+  - "Creates these groups. C(nsml) holds all nodes. Below it are C(nsml_project_<name>), C(nsml_run_<project>_<run>),
+    C(nsml_state_<state>), C(nsml_rank_<n>), which holds the node that holds the rank, and C(nsml_ready), which holds the nodes
+    that are running and have an address and a port. C(nsml) and C(nsml_ready) exist even if they have no hosts. Characters that
+    are unsafe in a group name become C(_)."
+  - "Sets a host variable for each field of the API's row. The name is the field's name in snake case, with the prefix from
+    O(hostvars_prefix). The variables are C(nsml_node_id), C(nsml_project_id), C(nsml_project_name), C(nsml_run_name),
+    C(nsml_state), C(nsml_resource_type), C(nsml_container_image), C(nsml_rank), C(nsml_exit_code), C(nsml_host),
+    C(nsml_ssh_port), C(nsml_tcp_ports), C(nsml_command), C(nsml_create_time), C(nsml_update_time), and any field that the API
+    adds later."
+  - "Sets four host variables of its own. C(nsml_name) is C(<project>-<run>-<rank>). C(nsml_world_size) is the number of ranks
+    in the run before any filter. C(nsml_holds_rank) is whether the node holds its rank. C(nsml_ready) is whether the node is
+    running and has an address and a port."
+  - Makes C(nsml_rank), C(nsml_exit_code), C(nsml_ssh_port), C(nsml_world_size) and the items of C(nsml_tcp_ports) integers or
+    null, even if the service sends strings. You can use them in a command without quoting. If the service sends a value that is
+    not an integer, the plugin keeps it in a variable of the same name with the suffix C(_raw). C(ansible_host) and
+    C(ansible_port) are checked too. All other strings are exactly as sent. Use the C(quote) filter where they reach a shell.
+  - Lets one node hold each rank. After a restart, a run may list several nodes with the same rank. A ready node holds the rank,
+    or else a node that has not exited, and of these the newest. Only this node is in C(nsml_rank_<n>). If the nodes of a rank
+    would have the same name, this node keeps it, and the others get the suffix C(-<node ID>). To leave the others out, add
+    V(nsml_holds_rank) to O(filters).
+  - Sets C(ansible_host) and C(ansible_port) if the node has a usable address and port. Otherwise, C(ansible_host) is
+    C(<name>.not-ready.invalid.), which no resolver finds, and C(ansible_port) is not set. The same holds for a node that has
+    exited while another node has its address and port. This keeps Ansible from looking up the host's name instead.
 requirements:
   - requests
 notes:
-  - R(A guide,ansible_collections.navercloud.nsml.docsite.guide) goes from the first keys to the first playbook. Messages are
-    explained in R(Troubleshooting,ansible_collections.navercloud.nsml.docsite.troubleshooting).
-  - The login user of a node is documented nowhere by the vendor, so none is set. Set C(ansible_user) in C(group_vars/nsml.yml) or
-    with O(compose).
-  - "Strings from the API are never templates, in no version of ansible-core. In what C(ansible-inventory --list) prints, a string
-    of English letters, digits, blanks and the characters C(.,:/@+=_-[]) is plain, and any other is an object with the key
-    C(__ansible_unsafe)."
-  - Every option of the file may be a template that sees extra variables, except O(filters), O(hostnames), O(compose), O(groups)
-    and O(keyed_groups), which are expressions. Its value is checked after it is evaluated. A value may be vaulted.
-  - An environment variable that is empty counts as one that is not set.
-  - Expressions in O(compose), O(groups) and O(keyed_groups) see the node's variables, then those that an earlier source of the
-    same inventory gives the host.
-  - An expression with a syntax error is an error, whether O(strict) is on or not. One that fails when it is evaluated, for
-    example because a filter plugin is not installed, is an error if O(strict) is on. Otherwise it is skipped, with a warning if
-    it fails on every node.
+  - To get from your first keys to your first playbook, see the R(guide,ansible_collections.navercloud.nsml.docsite.guide). To
+    look up an error or a warning, see R(Troubleshooting,ansible_collections.navercloud.nsml.docsite.troubleshooting).
+  - The plugin does not set a login user, because the vendor does not document one. Set C(ansible_user) in
+    C(group_vars/nsml.yml) or with O(compose).
+  - "Strings from the API are never evaluated as templates, on any version of ansible-core. C(ansible-inventory --list) prints a
+    string of English letters, digits, blanks and the characters C(.,:/@+=_-[]) as a plain string, and any other string as an
+    object with the key C(__ansible_unsafe)."
+  - Every option in the file can be a template that uses extra variables, except O(filters), O(hostnames), O(compose), O(groups)
+    and O(keyed_groups), which are expressions. The plugin checks a value after evaluating it. A value can be vaulted.
+  - An empty environment variable counts as not set.
+  - Expressions in O(compose), O(groups) and O(keyed_groups) see the node's variables first, and then the variables that an
+    earlier source of the same inventory gives the host.
+  - A syntax error in an expression is always an error, whether O(strict) is on or not. An expression that fails when it is
+    evaluated, for example because a filter plugin is not installed, is an error if O(strict) is on. Otherwise, the plugin skips
+    it, and warns if it fails on every node.
 options:
   plugin:
     description: The name of this plugin.
@@ -65,18 +67,19 @@ options:
     choices: [navercloud.nsml.nodes]
   project:
     description:
-      - Name or ID of the project, or a list of these. A string may list several with commas.
-      - Left out, it is every project that the keys can see. Given and empty, it is an error.
-      - Of several projects, one that lacks a run that O(run) names is a warning. It is an error where none has it.
+      - The project to read, by name or ID, or a list of projects. A string can name several projects, separated by commas.
+      - If you omit it, the plugin reads every project that the keys can see. An empty value is an error.
+      - If you name several projects and one lacks a run that O(run) names, the plugin warns. If no project has the run, it is
+        an error.
     type: raw
     env:
       - name: NCLOUD_NSML_PROJECT
   run:
     description:
-      - One run or a list of runs, each a name such as V(2) or one of these words.
-      - V(latest) is the run with the highest number in each chosen project.
-      - V(active) is every run that has not ended. One whose status is unknown is among them.
-      - V(all) is every run.
+      - The run to read, or a list of runs. Each is a name, for example V(2), or one of these keywords.
+      - V(latest) chooses the run with the highest number in each chosen project.
+      - V(active) chooses every run that has not ended, including runs whose status is unknown.
+      - V(all) chooses every run.
     type: raw
     default: [active]
     env:
@@ -84,8 +87,8 @@ options:
   access_key:
     description:
       - The access key ID of the account.
-      - In the environment, E(NCLOUD_ACCESS_KEY_ID) is preferred.
-      - Without it, it is read from the file C(~/.ncloud/configure), together with the secret key.
+      - If both environment variables are set, E(NCLOUD_ACCESS_KEY_ID) takes precedence.
+      - If it is not set, the plugin reads it from the file C(~/.ncloud/configure), together with the secret key.
     type: str
     env:
       - name: NCLOUD_ACCESS_KEY
@@ -93,119 +96,139 @@ options:
   secret_key:
     description:
       - The secret key that belongs to O(access_key).
-      - In the environment, E(NCLOUD_SECRET_ACCESS_KEY) is preferred.
+      - If both environment variables are set, E(NCLOUD_SECRET_ACCESS_KEY) takes precedence.
     type: str
     env:
       - name: NCLOUD_SECRET_KEY
       - name: NCLOUD_SECRET_ACCESS_KEY
   api_key:
     description:
-      - The key of the API gateway's subscription to the NSML API.
-      - In the environment, E(NCLOUD_NSML_API_KEY) is preferred.
+      - The API key of your API Gateway subscription to the NSML API.
+      - If both environment variables are set, E(NCLOUD_NSML_API_KEY) takes precedence.
     type: str
     env:
       - name: NCP_APIGW_API_KEY
       - name: NCLOUD_NSML_API_KEY
   profile:
     description:
-      - The section of C(~/.ncloud/configure) that holds the access key and the secret key; without it, C(DEFAULT), or the lines
-        before any section.
-      - Named in the inventory file, it is preferred to keys in the environment.
+      - The section of C(~/.ncloud/configure) that holds the access key and the secret key.
+      - If you omit it, the plugin reads the section C(DEFAULT), or the lines before any section.
+      - A profile in the inventory file takes precedence over keys in the environment.
     type: str
     env:
       - name: NCLOUD_PROFILE
   api_url:
     description:
       - The URL of the NSML API.
-      - Plain C(http) is refused, but for an address of this machine.
+      - Plain C(http) is refused, except to a loopback address of this machine.
     type: str
     default: https://nsml.apigw.ntruss.com/nsml/v1
     env:
       - name: NCLOUD_NSML_API_URL
   page_size:
-    description: How many rows to ask for at once. The service may give fewer.
+    description:
+      - The number of rows to request per page.
+      - The service may return fewer.
     type: int
     default: 100
   concurrency:
-    description: How many requests may be under way at once, at most 1,000.
+    description:
+      - The number of requests to send in parallel.
+      - The maximum is 1,000.
     type: int
     default: 4
   timeout:
-    description: Seconds that one request may take, to the last byte of its answer.
+    description:
+      - The time limit for one request, in seconds.
+      - It covers the whole request, up to the last byte of the response.
     type: float
     default: 10
   retries:
-    description: How often a request is tried again after a fault that may pass.
+    description:
+      - The number of times to retry a request after a temporary failure.
     type: int
     default: 5
   deadline:
-    description: Seconds that all reading may take, with all retries and pauses.
+    description:
+      - The time limit for reading the whole inventory, in seconds.
+      - It includes all retries and pauses.
     type: float
     default: 120
   validate_certs:
-    description: Whether the server's certificate must be valid.
+    description: Whether to verify the server's TLS certificate.
     type: bool
     default: true
   ca_path:
-    description: A file or directory with the certificates of the CAs to trust, in place of the usual ones.
+    description:
+      - A file or directory with the CA certificates to trust.
+      - It replaces the default CA certificates.
     type: path
   states:
     description:
-      - Keep only nodes in one of these states, for example V(running), which is the same as V(NODE_STATE_RUNNING).
-      - Left out, nodes in every state are kept.
+      - Keeps only the nodes in one of these states, for example V(running), which is the same as V(NODE_STATE_RUNNING).
+      - If you omit it, the plugin keeps nodes in every state.
     type: list
     elements: str
     default: []
   filters:
     description:
-      - Jinja2 expressions over the host variables, and with O(use_extra_vars) over extra variables too. A node is kept if all of
-        them hold.
-      - The result must be a boolean. A node for which one cannot be evaluated is left out with a warning, or is an error if
-        O(strict) is on.
+      - Keeps only the nodes for which all of these Jinja2 expressions are true. Expressions can use the host variables and,
+        with O(use_extra_vars), extra variables.
+      - Each expression must return a boolean.
+      - If an expression cannot be evaluated for a node, the plugin skips the node and warns. If O(strict) is on, it is an
+        error.
     type: list
     elements: str
     default: []
   hostnames:
     description:
-      - Names of host variables or Jinja2 expressions. The first that is not empty is the host's name.
-      - Left out, it is C(nsml_name). Where an expression cannot be evaluated, the next one is tried, or it is an error if
-        O(strict) is on.
+      - The names of host variables, or Jinja2 expressions, that name the hosts. The first one that is not empty is the host's
+        name.
+      - If you omit it, the name is C(nsml_name).
+      - If an expression cannot be evaluated, the plugin tries the next one. If O(strict) is on, it is an error.
       - Characters other than letters, digits, C(_), C(.) and C(-) become C(_).
-      - Two nodes that would bear one name have their node ID added, with a warning, or are an error if O(strict) is on. Of the
-        nodes of one rank, the one that holds it has the name, and the others have their node ID added.
-      - A node never takes the name of a host of another source that has an C(ansible_host) of its own.
+      - If two nodes would have the same name, the plugin appends their node IDs and warns. If O(strict) is on, it is an error.
+        Of the nodes of one rank, the node that holds the rank keeps the name, and the others get their node ID appended.
+      - A node never takes the name of a host of another source that has its own C(ansible_host).
     type: list
     elements: str
     default: []
   hostvars_prefix:
     description:
-      - What the names of the node's variables begin with. It does not change the names of groups.
-      - It must begin with a letter or C(_), and not with C(ansible_).
+      - The prefix of the names of the node's variables. It does not change the names of groups.
+      - It must begin with a letter or C(_), and must not begin with C(ansible_).
     type: str
     default: nsml_
   group_by:
     description:
-      - Which kinds of groups to make, besides C(nsml) and C(nsml_ready).
-      - A group for each rank makes Ansible slow when a run has more than some 10,000 ranks.
+      - The kinds of groups to create, in addition to C(nsml) and C(nsml_ready).
+      - Groups by rank slow Ansible down if a run has more than about 10,000 ranks.
     type: list
     elements: str
     default: [project, run, state, rank]
     choices: [project, run, state, rank]
   wait_timeout:
     description:
-      - Seconds to wait until a node of each rank of each chosen run is ready; V(0) is not to wait.
-      - Progress is shown on standard error. A rank whose nodes have all exited for 15 seconds, a run that has ended, and the end
-        of the time are errors. Where only V(latest) chose a run, a newer run takes its place.
-      - A run of V(latest), V(active) or V(all) that has no nodes and an unknown status is not waited for.
+      - The number of seconds to wait until a node of each rank of each chosen run is ready. V(0) turns waiting off.
+      - A run that O(run) names must exist, or it is an error at once. With V(latest), V(active) or V(all), the plugin also
+        waits for a run to appear.
+      - While it waits, the plugin prints its progress to standard error.
+      - Waiting ends with an error if the time is over, if a run has ended, or if all nodes of a rank have exited for 15
+        seconds. If only V(latest) chose a run, a newer run replaces it.
+      - The plugin does not wait for a run that V(latest), V(active) or V(all) chose if the run has no nodes and its status is
+        unknown.
     type: int
     default: 0
   wait_nodes:
     description:
-      - How many ranks of each run must be ready. Left out, all that it has, and at least one.
-      - Without O(wait_timeout), nothing is waited for.
+      - The number of ranks of each run that must be ready.
+      - If you omit it, all ranks that are listed must be ready, and at least one.
+      - It has no effect without O(wait_timeout).
     type: int
   wait_interval:
-    description: Seconds between two readings while waiting. O(deadline) holds for each reading, not for the waiting.
+    description:
+      - The number of seconds between two readings of the inventory while waiting.
+      - O(deadline) limits each reading, not the waiting.
     type: float
     default: 5
 extends_documentation_fragment:
@@ -214,51 +237,101 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-# fmt: yaml+jinja
 ---
-# The nodes of run 2. The keys come from the environment or from ~/.ncloud/configure.
+# Smallest file: the nodes of run 2.
+# The plugin reads the keys from the environment or from ~/.ncloud/configure.
 plugin: navercloud.nsml.nodes
 project: bert
 run: 2
 
 ---
-# The newest run of a project, and keys from elsewhere.
+# Read the keys from environment variables with names of your own.
+# To vault a key instead, run "ansible-vault encrypt_string --name api_key" and replace the line with its output.
 plugin: navercloud.nsml.nodes
 project: bert
-run: latest
+run: 2
 access_key: "{{ lookup('ansible.builtin.env', 'MY_ACCESS_KEY') }}"
 secret_key: "{{ lookup('ansible.builtin.env', 'MY_SECRET_KEY') }}"
 api_key: "{{ lookup('ansible.builtin.env', 'MY_API_KEY') }}"
 
 ---
-# Wait up to ten minutes until all nodes of the newest run are ready, and remember them for a minute.
+# Read the newest run of each of several projects.
 plugin: navercloud.nsml.nodes
-project: bert
+project:
+  - bert
+  - gpt
 run: latest
-wait_timeout: 600
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: ~/.cache/nsml
-cache_timeout: 60
 
 ---
-# Only nodes that run, named by rank, with a login user and a group for each kind of resource.
+# Read every run of a project that has not ended, and run 1 in any case.
+plugin: navercloud.nsml.nodes
+project: bert
+run:
+  - active
+  - 1
+
+---
+# Keep only running nodes with a rank below 8.
 plugin: navercloud.nsml.nodes
 project: bert
 run: 2
-states: [running]
+states:
+  - running
 filters:
   - nsml_rank < 8
-hostnames:
-  - "'rank-' ~ nsml_rank"
-  - nsml_node_id
-compose:
-  ansible_user: "'ubuntu'"
+
+---
+# Add a group for rank 0, and a group for each kind of resource.
+plugin: navercloud.nsml.nodes
+project: bert
+run: 2
 groups:
   leaders: nsml_rank == 0
 keyed_groups:
   - key: nsml_resource_type
     prefix: resource
+
+---
+# Set the login user. An expression needs inner quotes around a string.
+plugin: navercloud.nsml.nodes
+project: bert
+run: 2
+compose:
+  ansible_user: "'ubuntu'"
+
+---
+# Name each host by its rank, or by its node ID if it has no rank.
+plugin: navercloud.nsml.nodes
+project: bert
+run: 2
+hostnames:
+  - "'rank-' ~ nsml_rank if nsml_rank is not none else ''"
+  - nsml_node_id
+
+---
+# Wait up to ten minutes until all nodes of the newest run are ready.
+plugin: navercloud.nsml.nodes
+project: bert
+run: latest
+wait_timeout: 600
+
+---
+# Wait until two nodes of the newest run are ready.
+plugin: navercloud.nsml.nodes
+project: bert
+run: latest
+wait_timeout: 600
+wait_nodes: 2
+
+---
+# Cache the nodes for one minute.
+plugin: navercloud.nsml.nodes
+project: bert
+run: 2
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/nsml
+cache_timeout: 60
 """
 
 import os

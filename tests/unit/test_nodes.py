@@ -1454,7 +1454,8 @@ EXAMPLES = [yaml.safe_dump(document) for document in yaml.safe_load_all(nodes.EX
 def test_every_example_of_the_documentation_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, example: str) -> None:
     for name, value in zip(("MY_ACCESS_KEY", "MY_SECRET_KEY", "MY_API_KEY"), ENVIRONMENT.values()):
         monkeypatch.setenv(name, value)
-    serve("/projects", {"projects": [{"projectId": PROJECT_ID, "projectName": "bert"}], "totalCount": 1})
+    projects = [{"projectId": PROJECT_ID, "projectName": "bert"}, {"projectId": "other", "projectName": "gpt"}]
+    serve("/projects", {"projects": projects, "totalCount": 2})
     run_list = [{"runName": name, "projectId": PROJECT_ID, "projectName": "bert", "status": "X"} for name in ("1", "2")]
     serve("/projects/runs", {"runList": run_list})
     for run in ("1", "2"):
@@ -1466,18 +1467,32 @@ def test_every_example_of_the_documentation_works(tmp_path: Path, monkeypatch: p
     assert "Failed to parse" not in loaded.printed
 
 
-def test_the_example_of_constructed_options_does_what_it_describes(tmp_path: Path) -> None:
-    (example,) = [text for text in EXAMPLES if "keyed_groups" in text]
+def example_of(tmp_path: Path, holding: str, ranks: int) -> Loaded:
+    """Load the one example that holds a string, with a run of so many ranks."""
+    (example,) = [text for text in EXAMPLES if holding in text]
     serve("/projects", {"projects": [{"projectId": PROJECT_ID, "projectName": "bert"}], "totalCount": 1})
-    serve_nodes([], run="1")
-    serve_nodes(rows(12), run="2")
-
+    serve_nodes(rows(ranks), run="2")
     loaded = load(tmp_path, example)
-
-    assert loaded.names == [f"rank-{rank}" for rank in range(8)]
-    assert loaded.variables("rank-7")["ansible_user"] == "ubuntu"
-    assert loaded.members("leaders") == ["rank-0"]
     assert loaded.printed == ""
+    return loaded
+
+
+def test_the_example_of_filters_keeps_what_it_describes(tmp_path: Path) -> None:
+    assert example_of(tmp_path, "filters", 12).names == [f"bert-2-{rank}" for rank in range(8)]
+
+
+def test_the_example_of_groups_makes_what_it_describes(tmp_path: Path) -> None:
+    loaded = example_of(tmp_path, "keyed_groups", 3)
+    assert loaded.members("leaders") == ["bert-2-0"]
+    assert [group for group in loaded.manager.groups if group.startswith("resource_")]
+
+
+def test_the_example_of_compose_sets_the_login_user(tmp_path: Path) -> None:
+    assert example_of(tmp_path, "compose", 3).variables("bert-2-2")["ansible_user"] == "ubuntu"
+
+
+def test_the_example_of_hostnames_names_hosts_by_rank(tmp_path: Path) -> None:
+    assert example_of(tmp_path, "hostnames", 3).names == ["rank-0", "rank-1", "rank-2"]
 
 
 @pytest.mark.parametrize("option", ["secret_key", "api_key"])

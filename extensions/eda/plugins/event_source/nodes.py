@@ -14,32 +14,35 @@ from typing import Any
 DOCUMENTATION = r"""
 ---
 name: nodes
-short_description: Events of the nodes of CLOVA NSML runs
+short_description: CLOVA NSML event source
 version_added: 0.1.0
 author:
-  - NAVER Cloud NSML collection contributors (!UNKNOWN)
+  - NAVER Cloud NSML collection contributors (@navercloud)
 description:
-  - Reads the nodes of the chosen runs at an interval, and puts an event for each change.
-  - Takes these options of the inventory plugin navercloud.nsml.nodes, with its types, defaults and environment variables, as
-    C(ansible-doc -t inventory navercloud.nsml.nodes) shows them - C(project), C(run), C(access_key), C(secret_key), C(api_key),
-    C(profile), C(api_url), C(page_size), C(concurrency), C(timeout), C(retries), C(deadline), C(validate_certs), C(ca_path) and
-    C(wait_nodes).
-  - C(wait_nodes) is how many ranks of a run must be ready for C(run_ready). Left out, all that are listed, at two readings.
-  - The events are described on the page Event-Driven Ansible of the documentation.
+  - Reads the nodes of the chosen runs at an interval, and sends an event for each change.
+  - Takes these options of the inventory plugin navercloud.nsml.nodes, with the same types, defaults and environment variables -
+    C(project), C(run), C(access_key), C(secret_key), C(api_key), C(profile), C(api_url), C(page_size), C(concurrency), C(timeout),
+    C(retries), C(deadline), C(validate_certs), C(ca_path) and C(wait_nodes). C(ansible-doc -t inventory navercloud.nsml.nodes)
+    describes them.
+  - C(wait_nodes) is the number of ranks of a run that must be ready for the event C(run_ready). If you omit it, all ranks that are
+    listed must be ready, at two readings.
+  - The page Event-Driven Ansible of the documentation describes the events.
 requirements:
   - requests
 options:
   interval:
-    description: Seconds between the starts of two readings.
+    description: The number of seconds between the starts of two readings.
     type: float
     default: 10
   state_file:
     description:
-      - A file that remembers what was put, so that after a restart nothing is put twice and nothing is left out.
-      - It holds rows of the API, and no keys.
+      - A file that records the events that were sent, so that a restart neither repeats nor misses an event.
+      - It contains rows from the API, and no keys.
     type: path
   initial:
-    description: Whether to put, at a start without a state file, an event for each node that is ready already.
+    description:
+      - Whether to send an event for each node that is already ready when the source starts.
+      - It applies only to a start without a state file.
     type: bool
     default: true
 """
@@ -57,6 +60,21 @@ EXAMPLES = r"""
       action:
         run_playbook:
           name: provision.yml
+
+- name: Remember across restarts which events were sent
+  hosts: all
+  sources:
+    - navercloud.nsml.nodes:
+        project: bert
+        run: active
+        interval: 30
+        state_file: ~/nsml-events.json
+  rules:
+    - name: A run is ready
+      condition: event.nsml.change == "run_ready"
+      action:
+        run_playbook:
+          name: train.yml
 """
 
 
