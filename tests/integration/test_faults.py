@@ -135,130 +135,130 @@ KEY_FAULTS = [
     Fault(
         "No key",
         ("secret_key", "~/.ncloud/configure"),
-        "The message names each place that was looked at. Where the inventory file or the environment holds one half of a pair,"
-        " the other half is never taken from ``~/.ncloud/configure``, unless the half is the same there.",
+        "The other half of a pair is never taken from ``~/.ncloud/configure`` if the inventory file or the environment"
+        " holds one half, unless the half there is the same.",
         environment={"NCLOUD_SECRET_ACCESS_KEY": ""},
     ),
     Fault(
-        "A key that no header can carry",
+        "A key with an invalid character",
         ("'api_key'", "space"),
-        "A line break or a blank has come along when the key was copied. The key itself is not shown.",
+        "A line break or a blank was copied along with the key. The key is not shown.",
         environment={"NCLOUD_NSML_API_KEY": "half of it"},
     ),
     Fault(
-        "A key that is a template and cannot be evaluated",
+        "A key template that cannot be evaluated",
         ("Cannot evaluate the template in 'api_key'", "'nowhere' is undefined"),
-        "The key stood in ``group_vars``, for example. Ansible reads those after the inventory.",
+        "The template uses a variable from ``group_vars``, for example. Ansible reads those after the inventory.",
         options=f"{QUICK}api_key: '{{{{ nowhere }}}}'\n",
     ),
     Fault(
         "A key that is not a string",
         ("'secret_key'", "must be a string"),
-        "Write it in quotes, on one line. It is not shown.",
+        "The key is not shown. Write it in quotes, on one line.",
         options=f"{QUICK}secret_key: [mine]\n",
     ),
     Fault(
-        "A profile, but no file with profiles",
+        "A profile without a configuration file",
         ("Profile 'research' was not found", "does not exist"),
         "A profile is a section of the file that the vendor's own tools use.",
         options=f"{QUICK}profile: research\n",
     ),
     Fault(
-        "No such profile",
+        "Unknown profile",
         ("Profile 'research' was not found", "DEFAULT, teaching"),
-        "The message names the profiles that the file has. The name is the text in square brackets.",
+        "The name of a profile is the string in square brackets. Use one that the message lists.",
         options=f"{QUICK}profile: research\n",
         home=configure(b"[teaching]\nncloud_access_key_id = x\n"),
     ),
     Fault(
-        "A line of the configuration file that means nothing",
+        "An invalid line in the configuration file",
         ("line 2", "key=value"),
-        "The line is not shown, since it may hold a key.",
+        "The line is not shown, because it may contain a key.",
         home=configure(b"[DEFAULT]\nncloud_access_key_id x\n"),
         environment=FROM_FILE,
     ),
     Fault(
         "A configuration file that cannot be read",
         ("Cannot read", "Check the owner and the permissions"),
-        "The words in the middle are those of the operating system.",
+        "The middle of the message comes from the operating system.",
         home=lambda home: (home / ".ncloud").touch(),
         environment=FROM_FILE,
     ),
     Fault(
-        "A configuration file that is no file",
+        "A configuration file that is not a regular file",
         ("not a regular file",),
-        "A directory, a pipe or something huge is in its place.",
+        "The path leads to a directory, a pipe or a very large file.",
         home=lambda home: (home / ".ncloud" / "configure").mkdir(parents=True),
         environment=FROM_FILE,
     ),
     Fault(
         "A configuration file in another encoding",
         ("not UTF-8",),
-        "An editor has saved it in an encoding of its own.",
+        "An editor saved the file in another encoding.",
         home=configure("[DEFAULT]\n# 열쇠\n".encode("euc-kr")),
         environment=FROM_FILE,
     ),
     Fault(
         "Wrong secret key",
         ("401", "Authentication Failed"),
-        "The service knows no reason more exact than this one. Look first whether access key and secret key belong together.",
+        "The service gives no more exact reason. First check that the access key and the secret key belong together.",
         environment={"NCLOUD_SECRET_ACCESS_KEY": "wrongSecretKey"},
     ),
     Fault(
         "Wrong API key",
         ("210", "subscription"),
-        "The API key is a third key, which comes from the API gateway and not from the account.",
+        "The API key is a third key. It comes from the API gateway, not from the account.",
         environment={"NCLOUD_NSML_API_KEY": "wrongApiKey"},
     ),
     Fault(
-        "This machine's clock is wrong",
+        "The clock of this machine is wrong",
         ("11 minutes behind",),
-        "Each request is signed with the time. Have the clock set by NTP; in a virtual machine look at its host as well.",
+        "Each request is signed with the time. Set the clock with NTP. On a virtual machine, check its host too.",
         behave(clock_offset=660.0),
     ),
     Fault(
-        "The keys may not read this",
+        "The keys lack permission",
         ("403", "Forbidden"),
-        "The keys are right, but belong to a user with too few rights.",
+        "The keys are right, but they belong to a user with too few permissions.",
         always(Answer(status=403, body=gateway("230", "Forbidden"))),
     ),
     Fault(
         "Three asterisks in a message",
         ("403", "***"),
-        "The service has sent one of your keys back, in its words or in its IDs. It is never shown.",
+        "The service sent one of your keys back, in its message or in its IDs. The plugin never shows it.",
         echo,
     ),
 ]
 
 CHOICE_FAULTS = [
     Fault(
-        "A file that names no plugin",
+        "A file that does not name the plugin",
         ("no root 'plugin' key found",),
-        "These are Ansible's words. The file begins with ``plugin: navercloud.nsml.nodes``, and with no dash before it.",
+        "This message comes from Ansible. Begin the file with ``plugin: navercloud.nsml.nodes``, without a dash before it.",
         options="- plugin: navercloud.nsml.nodes\n",
     ),
     Fault(
         "An option that does not exist",
         ("'projects'", "'project'"),
-        "Ansible itself would pass over it in silence.",
+        "Ansible itself would ignore the option without a message.",
         options=QUICK.replace("project", "projects"),
     ),
     Fault(
         "A boolean that is neither true nor false",
         ("'validate_certs'", "must be true or false"),
-        "Ansible itself would take any string that it does not know for false.",
+        "Ansible itself would read an unknown string as false.",
         options=f"{QUICK}validate_certs: maybe\n",
     ),
     Fault(
         "A template that cannot be evaluated",
         ("Cannot evaluate the template in 'project'", "'my_project' is undefined"),
-        "As with keys, extra variables (``-e``) are the only ones that exist by then.",
+        "As with keys, only extra variables (``-e``) exist at this point.",
         options=QUICK.replace(PROJECT_ID, "'{{ my_project }}'"),
     ),
     Fault(
-        "A value of another type",
+        "A value of the wrong type",
         ("'wait_timeout': '10m'", "an integer", "wait_timeout: 600"),
-        "Each option has a type, and the message an example. Times are numbers of seconds.",
+        "Each option has a type, and the message shows an example. Write times as numbers of seconds.",
         options=f"{QUICK}wait_timeout: 10m\n",
     ),
     Fault(
@@ -267,35 +267,35 @@ CHOICE_FAULTS = [
         "",
         options=f"{QUICK}concurrency: 5000\n",
     ),
-    Fault("A state that is none", ("Invalid item in 'states': ''",), "", options=f"{QUICK}states: ['']\n"),
+    Fault("An empty state", ("Invalid item in 'states': ''",), "", options=f"{QUICK}states: ['']\n"),
     Fault("A number that is too small", ("'page_size': 0", "The minimum is 1"), "", options=f"{QUICK}page_size: 0\n"),
-    Fault("A time that is no time", ("'timeout': 0.0", "greater than 0"), "", options=f"{QUICK}timeout: 0\n"),
+    Fault("A time that is zero or negative", ("'timeout': 0.0", "greater than 0"), "", options=f"{QUICK}timeout: 0\n"),
     Fault(
-        "A list that holds something else than strings",
+        "A list item that is not a string",
         ("Item 1 of 'states'", "must be a string"),
         "Put the item in quotes.",
         options=f"{QUICK}states: [{{a: b}}]\n",
     ),
     Fault(
-        "A prefix that makes no variable names",
+        "An invalid prefix for host variables",
         ("Invalid value for 'hostvars_prefix': 'my-'",),
-        "Host variables must have names that templates can use.",
+        "Templates can use host variables only if their names are valid.",
         options=f"{QUICK}hostvars_prefix: my-\n",
     ),
     Fault(
-        "No such file of certificates",
+        "A missing file of CA certificates",
         ("'ca_path': '/etc/company.pem'", "does not exist"),
-        "A relative path begins in the directory where Ansible is started.",
+        "A relative path begins in the directory where you start Ansible.",
         options=f"{QUICK}ca_path: /etc/company.pem\n",
     ),
     Fault(
-        "A run that is no name",
+        "A run that is not a name",
         ("Invalid value for 'run': {'number': 2}",),
         "",
         options=QUICK.replace("run: 2", "run: {number: 2}"),
     ),
     Fault(
-        "No run at all",
+        "An empty list of runs",
         ("'run' is empty",),
         "To choose every run, write ``run: all``.",
         options=QUICK.replace("run: 2", "run: []"),
@@ -309,107 +309,107 @@ CHOICE_FAULTS = [
     Fault(
         "A cache plugin that does not exist",
         ("The cache plugin 'jsonfil' was not found",),
-        "``ansible-doc -t cache --list`` shows those that are installed.",
+        "To list the installed cache plugins, run ``ansible-doc -t cache --list``.",
         options=f"{QUICK}cache: true\ncache_plugin: jsonfil\n",
     ),
     Fault(
         "A cache plugin without a connection",
         ("needs 'cache_connection'",),
-        "Its documentation says what a connection is: ``ansible-doc -t cache ansible.builtin.jsonfile``.",
+        "To see what the connection is, read the plugin's documentation: ``ansible-doc -t cache ansible.builtin.jsonfile``.",
         options=f"{QUICK}cache: true\ncache_plugin: ansible.builtin.jsonfile\n",
     ),
     Fault(
-        "A name that cannot be one",
+        "An invalid name",
         ("'..' is not a valid name",),
-        "The name is part of the address that is asked, and would lead elsewhere.",
+        "The name is part of the request's URL, and this one would lead elsewhere.",
         options=QUICK.replace("run: 2", "run: .."),
     ),
     Fault(
-        "No such run",
+        "Unknown run",
         ("Run '7' was not found", "404"),
-        "The message names the runs that there are, the most similar first.",
+        "The message lists the runs of the project, the most similar first.",
         options=QUICK.replace("run: 2", "run: 7"),
     ),
     Fault(
-        "No such project",
+        "Unknown project",
         ("Project 'brt' was not found",),
-        "The message names the projects that these keys can see. Other keys may see others.",
+        "The message lists the projects that these keys can see. Other keys may see others.",
         options=QUICK.replace(PROJECT_ID, "brt"),
     ),
     Fault(
-        "Several projects of one name",
+        "Several projects with the same name",
         ("Several projects have the name 'bert'",),
         "",
         hold(*(Project(name="bert", id=f"{letter}12345678901234567") for letter in "ab")),
         QUICK.replace(PROJECT_ID, "bert"),
     ),
     Fault(
-        "An address that is no URL",
+        "An invalid API URL",
         ("Invalid URL in 'api_url'",),
-        "A user name, a query or a fragment in it is refused as well, since none of them belongs there.",
+        "A user name, a query or a fragment in the URL is refused too, because none belongs there.",
         environment={"NCLOUD_NSML_API_URL": "nsml.apigw.ntruss.com/nsml/v1"},
     ),
     Fault(
-        "Plain http to another machine",
+        "Plain HTTP to another machine",
         ("over plain HTTP", "https://"),
-        "Whoever can read the network could read the API key.",
+        "Anyone who can read the network could read the API key.",
         environment={"NCLOUD_NSML_API_URL": "http://nsml.example/nsml/v1"},
     ),
     Fault(
-        "An address of something else",
+        "A URL that is not the NSML API",
         ("404", "'api_url' ends in /nsml/v1"),
-        "The gateway answers, but knows nothing at this path.",
+        "The gateway responds, but has nothing at this path.",
         environment={"NCLOUD_NSML_API_URL": "{url}/v2"},
     ),
 ]
 
 NAME_FAULTS = [
     Fault(
-        "Two hosts of one name",
+        "Two hosts with the same name (error)",
         ("not unique or not allowed", "'worker'"),
-        "This is an error only with ``strict``; otherwise it is a warning, see below.",
+        "This is an error only with ``strict``. Otherwise it is a warning. See the end of this page.",
         options=f"{QUICK}strict: true\nhostnames: [\"'worker'\"]\n",
     ),
     Fault(
-        "Two groups of one name",
+        "Two groups with the same name (error)",
         ("Different values lead to the same group name", "nsml_project_bert_en"),
         "This too is an error only with ``strict``.",
         hold(*(Project(name=name, runs=[Run("1", nodes=[Node()])]) for name in ("bert-en", "bert_en"))),
         f"{ANY_PROJECT}strict: true\n",
     ),
     Fault(
-        "A host and a group of one name",
+        "A host and a group with the same name",
         ("A host and a group have the same name: first",),
-        "Ansible tells hosts and groups apart by nothing but their names.",
+        "Ansible distinguishes hosts and groups only by their names.",
         options=f"{QUICK}hostnames: [\"'first' if nsml_rank == 0 else nsml_name\"]\ngroups: {{first: nsml_rank > 0}}\n",
     ),
     Fault(
-        "Groups that hold each other",
+        "Groups that contain each other",
         ("cannot contain each other: nsml, nsml_ready",),
-        "Another source has put one of the groups below a group that it holds itself.",
+        "Another source put one of the groups below a group that it contains.",
         before="[nsml]\n[nsml_ready:children]\nnsml\n",
     ),
     Fault(
         "An expression with a syntax error",
         ("Syntax error in 'filters'",),
-        "Nothing was read. ``filters``, ``hostnames``, ``compose``, ``groups`` and the"
-        " ``key`` of ``keyed_groups`` are expressions, without braces.",
+        "The plugin read nothing. ``filters``, ``hostnames``, ``compose``, ``groups`` and the ``key`` of ``keyed_groups``"
+        " are expressions. Write them without braces.",
         options=f"{QUICK}filters: ['{{{{ nsml_ready }}}}']\n",
     ),
     Fault(
-        "A name that no variable can have",
+        "An invalid variable name",
         ("Invalid variable name in 'compose'",),
-        "Ansible itself will refuse such names in a later version.",
+        "A later version of Ansible will refuse such names itself.",
         options=f"{QUICK}compose: {{gpu-count: nsml_rank}}\n",
     ),
     Fault(
-        "A group that is no expression",
+        "A group that is not an expression",
         ("Invalid value for 'first' in 'groups'",),
         "",
         options=f"{QUICK}groups: {{first: [0]}}\n",
     ),
     Fault(
-        "A keyed group that is no dictionary",
+        "A keyed group that is not a dictionary",
         ("Invalid item in 'keyed_groups'",),
         "",
         options=f"{QUICK}keyed_groups: [nsml_state]\n",
@@ -435,20 +435,20 @@ NAME_FAULTS = [
     Fault(
         "A filter that cannot be evaluated",
         ("expression in 'filters' for bert-2-0",),
-        "This is an error only with ``strict``. Ansible's own words follow, which differ"
-        " from version to version. ``ansible-inventory --host`` shows which variables a host has.",
+        "This is an error only with ``strict``. The message ends with Ansible's own words, which differ from version to"
+        " version. To see which variables a host has, run ``ansible-inventory --host``.",
         options=f"{QUICK}strict: true\nfilters: [nsml_gpus > 2]\n",
     ),
     Fault(
         "A host name that cannot be evaluated",
         ("expression in 'hostnames' for bert-2-0",),
-        "This is an error only with ``strict``; otherwise the next name in the list is tried.",
+        "This is an error only with ``strict``. Otherwise the plugin tries the next name in the list.",
         options=f"{QUICK}strict: true\nhostnames: [nsml_gpus ~ 'x']\n",
     ),
     Fault(
         "A variable that cannot be composed",
         ("expression in 'compose' for bert-2-0",),
-        "This is an error only with ``strict``; otherwise the host goes without it.",
+        "This is an error only with ``strict``. Otherwise the host does not get the variable.",
         options=f"{QUICK}strict: true\ncompose: {{gpus: nsml_gpus * 2}}\n",
     ),
 ]
@@ -466,15 +466,15 @@ WAIT_FAULTS = [
     Fault(
         "A rank has ended",
         ("rank 1 exited with code 137",),
-        "Every node of this rank has exited for 15 seconds, or the run has ended, so no other node is expected. 137 is the code"
-        " of a process that was killed, often for want of memory.",
+        "Every node of this rank has exited for 15 seconds, or the run has ended, so the plugin expects no other node."
+        " Exit code 137 is a process that was killed, often because memory ran out.",
         hold(Project(name="bert", id=PROJECT_ID, runs=[Run("2", nodes=EXITED, status="RUN_STATE_FAILED")])),
         WAITING,
     ),
     Fault(
         "The run has ended",
         ("the run has ended (RUN_STATE_COMPLETED)",),
-        "``run: latest`` may be a run that has ended already, when its successor is not yet started.",
+        "``run: latest`` can be a run that has ended if the next run has not started yet.",
         hold(Project(name="bert", id=PROJECT_ID, runs=[Run("2", status=RUN_COMPLETED)])),
         WAITING,
     ),
@@ -484,96 +484,95 @@ SERVICE_FAULTS = [
     Fault(
         "Too many requests",
         ("429", "Rate Limited"),
-        "Each request has been tried again with growing pauses by then. Other programs of the same account count too.",
+        "The plugin retried each request with growing pauses. Other programs of the same account count too.",
         always(Answer(status=429, body=gateway("420", "Rate Limited"))),
     ),
     Fault(
         "The quota is used up",
         ("quota",),
-        "Trying again would not help, so the plugin does not. A cache saves requests, see"
-        " `From the first keys to the first playbook <https://github.com/navercloud/ansible-collection-nsml/blob/main/docs/docsite/rst/guide.rst>`__.",
+        "The plugin does not retry, because that would not help. To save requests, use a cache. See the guide.",
         always(Answer(status=429, body=gateway("400", "Quota Exceeded"))),
     ),
     Fault(
-        "The service asks to wait for long",
+        "The service asks for a long wait",
         ("600 s", "deadline"),
-        "It asks for more time than ``deadline`` leaves, so nobody waits in vain.",
+        "The service asks for more time than ``deadline`` leaves, so the plugin does not wait.",
         always(Answer(status=503, body=gateway("500", "Endpoint Error"), headers={"Retry-After": "600"})),
         QUICK.replace("retries: 0", "retries: 3"),
     ),
     Fault(
         "The service fails",
         ("500", "Unexpected Error"),
-        "The trace ID and the request ID are what the vendor's support asks for.",
+        "The vendor's support needs the trace ID and the request ID.",
         always(Answer(status=500, body=gateway("900", "Unexpected Error"))),
     ),
     Fault(
-        "The service fails with a page for people",
+        "The service fails with an HTML page",
         ("502", "Bad Gateway"),
-        "Something between you and the service has answered. Its words are shown without their markup.",
+        "Something between you and the service responded. The message shows its words without the markup.",
         always(Answer(status=502, body="<html><body><h1>Bad Gateway</h1></body></html>")),
     ),
     Fault(
         "The service refuses the request",
         ("400", "Bad Request"),
-        "The public reference of the API does not tell when this happens.",
+        "The public reference of the API does not say when this happens.",
         always(Answer(status=400, body=gateway("100", "Bad Request Exception"))),
     ),
     Fault(
         "A redirect",
         ("https://elsewhere.example/", "does not follow redirects"),
-        "The API has none. A proxy that wants you to log in first may.",
+        "The API has no redirects. A proxy that requires a login may send one.",
         always(Answer(status=302, headers={"Location": "https://elsewhere.example/"})),
     ),
     Fault(
-        "A login page in place of the API",
+        "A login page instead of the API",
         ("not usable JSON", "Please log in"),
-        "The answer says that all is well, but is none of the API.",
+        "The response has a status that means success, but it does not come from the API.",
         always(Answer(body="<html>Please log in</html>")),
     ),
     Fault(
-        "An answer of another shape",
+        "An unexpected response",
         ("no list 'nodes'",),
-        "The plugin guesses nothing. If the API has changed, an issue with this text helps all users.",
+        "The plugin does not guess. If the API has changed, open an issue with this message to help all users.",
         always(Answer(body={"items": []})),
     ),
     Fault(
-        "An answer that is too large",
+        "A response that is too large",
         ("larger than 64 MiB",),
-        "It is not read to its end, so that no server can fill this machine's memory.",
+        "The plugin stops reading it, so that no server can fill the memory of this machine.",
         always(Answer(body=b" " * (64 * 1024**2 + 1))),
     ),
     Fault(
-        "An answer with too many values",
+        "A response with too many values",
         ("more than 2,000,000 values",),
-        "It would take so long to take apart that no deadline could be kept.",
+        "Parsing it would take longer than any deadline allows.",
         always(Answer(body=b"[" + b"0," * 2_000_001 + b"0]")),
     ),
     Fault(
-        "A row with no node ID",
+        "A row without a node ID",
         ("page 1, row 1", "nodeId"),
-        "A node that cannot be told from others is no host. Rows count from 0.",
+        "A node that cannot be told apart from others cannot be a host. Rows are counted from 0.",
         nodes=(Node(rank=0), Node(rank=1, extra={"nodeId": ABSENT})),
     ),
     Fault(
-        "Two rows with one node ID",
+        "Two rows with the same node ID",
         ("page 1, row 1", "the same nodeId as row 0"),
-        "Both cannot be true, and the plugin does not choose.",
+        "Both cannot be right, and the plugin does not choose.",
         nodes=(Node(rank=0, id="node0"), Node(rank=1, id="node0")),
     ),
     Fault(
         "Fewer nodes than counted",
         ("5", "3 rows"),
-        "A list that is not whole is never taken for one. It may have changed while it was read.",
+        "The plugin never uses an incomplete list. The list may have changed while it was read.",
         behave(count=5),
     ),
 ]
 
 NETWORK_FAULTS = [
     Fault(
-        "No server",
+        "No connection to the server",
         ("Connection refused",),
-        "The words in the middle are those of the operating system.",
+        "The middle of the message comes from the operating system.",
         environment={"NCLOUD_NSML_API_URL": "{closed}"},
     ),
     Fault(
@@ -583,22 +582,22 @@ NETWORK_FAULTS = [
         behave(cut_body_after=20, cut_bodies=99),
     ),
     Fault(
-        "A certificate that nobody trusts",
+        "An untrusted certificate",
         ("TLS", "certificate verify failed"),
-        "A proxy of your company that looks into TLS has a CA of its own, whose certificate belongs into ``ca_path``.",
+        "A company proxy that inspects TLS has its own CA. Put the certificate of that CA in ``ca_path``.",
         tls=True,
     ),
     Fault(
-        "No answer in time",
+        "No response in time",
         ("within 0.2 s",),
-        "``timeout`` holds for each try of each request, to the last byte of its answer.",
+        "``timeout`` limits each try of each request, up to the last byte of the response.",
         behave(latency=5.0),
         f"{QUICK}timeout: 0.2\n",
     ),
     Fault(
         "The deadline is over",
         ("deadline of 0.2 s",),
-        "``deadline`` holds for all reading together.",
+        "``deadline`` limits the whole reading.",
         behave(latency=5.0),
         f"{QUICK}deadline: 0.2\n",
     ),
@@ -614,25 +613,25 @@ WARNINGS = [
         warns=True,
     ),
     Fault(
-        "Nobody checks the certificate",
+        "Certificates are not verified",
         ("'validate_certs' is false",),
-        "Where the service, or a proxy before it, has a certificate of a CA of your own, name that CA's file in"
+        "If the service, or a proxy in front of it, has a certificate from your own CA, name the file of that CA in"
         " ``ca_path`` instead.",
         options=f"{QUICK}validate_certs: false\n",
         tls=True,
         warns=True,
     ),
     Fault(
-        "Several hosts would bear one name",
+        "Several hosts with the same name",
         ("not unique or not allowed", "added the node ID"),
         "Choose ``hostnames`` that differ from node to node and from run to run.",
         options=f"{QUICK}hostnames: [\"'worker'\"]\n",
         warns=True,
     ),
     Fault(
-        "Several groups would bear one name",
+        "Several groups with the same name",
         ("Different values lead to the same group name", "added a hash of the value"),
-        "Characters that are unsafe in the name of a group become ``_``, which may make two names one.",
+        "Characters that are unsafe in the name of a group become ``_``, which can make two names the same.",
         hold(*(Project(name=name, runs=[Run("1", nodes=[Node()])]) for name in ("bert-en", "bert_en"))),
         ANY_PROJECT,
         warns=True,
@@ -640,7 +639,7 @@ WARNINGS = [
     Fault(
         "A filter failed for some nodes",
         ("Skipped 3 nodes because a filter",),
-        "A node for which a filter cannot be evaluated is left out. Ansible's own words follow.",
+        "The plugin skips a node if a filter cannot be evaluated for it. The message ends with Ansible's own words.",
         options=f"{QUICK}filters: [nsml_gpus > 2]\n",
         warns=True,
     ),
@@ -763,7 +762,12 @@ def test_ansible_tries_further_plugins_warns_and_goes_on(tmp_path: Path) -> None
     assert done.returncode == 0
     # Up to 2.18 Ansible words it a little otherwise.
     printed = re.sub(r"\* Failed to parse .*? with (\w+) plugin", r"Failed to parse inventory with '\1' plugin", one_line(done))
-    assert shown(printed, hand_written("text", "Failed to parse"))
+    assert shown(printed, hand_written("text", "'yaml' plugin"))
+
+
+def test_recent_ansible_prints_an_error_twice_as_the_page_shows(tmp_path: Path) -> None:
+    printed = one_line(run_without_keys(tmp_path))
+    assert shown(printed, hand_written("text", "<<< caused by >>>")) is ("<<< caused by >>>" in printed)
 
 
 def test_both_ways_to_have_it_stop_do_so_with_one_message(tmp_path: Path) -> None:
@@ -811,7 +815,7 @@ def test_file_without_its_plugin_line_is_what_the_page_quotes(tmp_path: Path) ->
 
 
 def test_each_part_of_a_message_that_the_page_explains_is_in_a_message() -> None:
-    section = PAGE.read_text().partition("Words that come with others\n")[2].partition(MARK)[0]
+    section = PAGE.read_text().partition("Progress lines and parts of messages\n")[2].partition(MARK)[0]
     terms = re.findall(r"^``(.+)``$", section, re.MULTILINE)
     assert terms
     messages = "\n".join(printable_strings())

@@ -21,11 +21,11 @@ author:
 description:
   - Reads the nodes of the chosen runs at an interval, and sends an event for each change.
   - Takes these options of the inventory plugin navercloud.nsml.nodes, with the same types, defaults and environment variables -
-    C(project), C(run), C(access_key), C(secret_key), C(api_key), C(profile), C(api_url), C(page_size), C(concurrency), C(timeout),
-    C(retries), C(deadline), C(validate_certs), C(ca_path) and C(wait_nodes). C(ansible-doc -t inventory navercloud.nsml.nodes)
-    describes them.
-  - C(wait_nodes) is the number of ranks of a run that must be ready for the event C(run_ready). If you omit it, all ranks that are
-    listed must be ready, at two readings.
+    C(project), C(run), C(access_key), C(secret_key), C(api_key), C(profile), C(api_url), C(page_size), C(concurrency),
+    C(timeout), C(retries), C(deadline), C(validate_certs), C(ca_path) and C(wait_nodes). C(ansible-doc -t inventory
+    navercloud.nsml.nodes) describes them.
+  - C(wait_nodes) is the number of ranks of a run that must be ready for the event C(run_ready). If you omit it, all ranks that
+    are listed must be ready, at two readings.
   - The page Event-Driven Ansible of the documentation describes the events.
 requirements:
   - requests
