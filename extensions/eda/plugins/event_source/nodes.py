@@ -68,7 +68,7 @@ EXAMPLES = r"""
         project: bert
         run: active
         interval: 30
-        state_file: ~/nsml-events.json
+        state_file: /var/lib/nsml/events.json
   rules:
     - name: A run is ready
       condition: event.nsml.change == "run_ready"
