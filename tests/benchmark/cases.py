@@ -27,6 +27,27 @@ PLAIN_NAMES: Final[dict[str, Any]] = {
     "compose": {"address": "nsml_host", "image": "nsml_container_image"},
 }
 
+# Four ordinary expressions of the user: two groups with a filter, a composed string, and a group by rank; and their like for hcloud.
+EXPRESSIONS: Final[dict[str, Any]] = {
+    "keyed_groups": [
+        {"key": "nsml_resource_type | lower", "prefix": "type"},
+        {"key": "nsml_container_image | split(':') | last", "prefix": "image"},
+    ],
+    "compose": {"place": "nsml_project_name ~ '/' ~ nsml_node_id"},
+    "groups": {"first": "nsml_rank == 0"},
+}
+HCLOUD_EXPRESSIONS: Final[dict[str, Any]] = {
+    "keyed_groups": [
+        {"key": "hcloud_type | lower", "prefix": "type"},
+        {"key": "hcloud_image_name | split('-') | last", "prefix": "image"},
+    ],
+    "compose": {"place": "hcloud_location ~ '/' ~ hcloud_id"},
+    "groups": {"first": "hcloud_labels.rank == '0'"},
+}
+
+# What four expressions may cost at 1,000 and at 5,000 nodes, against none.
+EXPRESSION_BOUNDS: Final = {"where strings are marked": (1.5, 2.0), "elsewhere": (1.8, 3.8)}
+
 # The groups that the other clouds' plugins are asked for: state, and place, which is the project here.
 STATE_AND_PLACE: Final = ["state", "project"]
 
@@ -63,7 +84,9 @@ def all_cases(make: Inventories) -> list[Case]:
     """
     groups = [against_script, against_empty, of_start, of_growth, of_network, of_requests, against_peers]
     cases = [case for group in groups for case in group(make)]
-    return [*(replace(case, bound=None) for case in cases), *of_marking(make)] if marks_strings() else cases
+    if marks_strings():
+        cases = [*(replace(case, bound=None) for case in cases), *of_marking(make)]
+    return [*cases, *of_expressions(make)]
 
 
 def against_script(make: Inventories) -> list[Case]:
@@ -91,15 +114,26 @@ def against_empty(make: Inventories) -> list[Case]:
 
 
 def of_start(make: Inventories) -> list[Case]:
-    """Return what is paid before the first node is read."""
+    """Return what a small run costs, which is the start of the command for the most part."""
+    eight = Fleet(8, 1)
 
     def listing() -> tuple[Command, Command]:
         return list_all(make.ours(fleet_of(1))), list_all(make.empty())
+
+    def small(write: Callable[..., str], **options: Any) -> tuple[Command, Command]:
+        return list_hosts(write(eight, **options)), list_hosts(make.empty())
 
     def requests() -> tuple[Command, Command]:
         return Command((sys.executable, "-c", "import requests")), Command((sys.executable, "-c", ""))
 
     return [
+        Case("`ansible all --list-hosts`, 8 nodes / an empty inventory", lambda: small(make.ours), 1.25),
+        Case(
+            "`ansible all --list-hosts`, 8 nodes, four expressions / an empty inventory",
+            lambda: small(make.ours, **EXPRESSIONS),
+            1.30,
+        ),
+        Case("`ansible all --list-hosts`, 8 nodes, warm cache / an empty inventory", lambda: small(make.cached), 1.12),
         Case("`ansible-inventory --list`, 1 node / an empty inventory", listing, None),
         Case("Python that loads requests / Python that loads nothing", requests, None),
     ]
@@ -176,6 +210,27 @@ def against_peers(make: Inventories) -> list[Case]:
             Case(f"`ansible-inventory --list`, 1,000 nodes / {peer}", partial(prepare, list_all, theirs, 1_000), listing),
             Case(f"`ansible all --list-hosts`, 10,000 nodes / {peer}", partial(prepare, list_hosts, theirs, 10_000), loading),
         ]
+    return cases
+
+
+def of_expressions(make: Inventories) -> list[Case]:
+    """Return our plugin with four expressions against itself with none, and against hcloud's with as many."""
+    at_1_000, at_5_000 = EXPRESSION_BOUNDS["where strings are marked" if marks_strings() else "elsewhere"]
+
+    def prepare(nodes: int) -> tuple[Command, Command]:
+        return list_hosts(make.ours(fleet_of(nodes), **EXPRESSIONS)), list_hosts(make.ours(fleet_of(nodes)))
+
+    def against_hcloud() -> tuple[Command, Command]:
+        fleet = fleet_of(1_000)
+        return list_hosts(make.ours(fleet, group_by=[], **EXPRESSIONS)), list_hosts(make.hcloud(fleet, **HCLOUD_EXPRESSIONS))
+
+    cases = [
+        Case("`ansible all --list-hosts`, 1,000 nodes, four expressions / none", lambda: prepare(1_000), at_1_000),
+        Case("`ansible all --list-hosts`, 5,000 nodes, four expressions / none", lambda: prepare(5_000), at_5_000),
+    ]
+    if "hetzner.hcloud" in make.peers():
+        row = "`ansible all --list-hosts`, 1,000 nodes, four expressions / hetzner.hcloud with four"
+        cases.append(Case(row, against_hcloud, None))
     return cases
 
 

@@ -62,8 +62,8 @@ class Inventories:
         writers = {"hetzner.hcloud": self.hcloud, "vultr.cloud": self.vultr, "netbox.netbox": self.netbox}
         return {peer: write for peer, write in writers.items() if peer_version(peer)}
 
-    def hcloud(self, fleet: Fleet) -> str:
-        """Write an inventory through hetzner.hcloud, with groups of state and place."""
+    def hcloud(self, fleet: Fleet, **options: Any) -> str:
+        """Write an inventory through hetzner.hcloud, with groups of state and place unless the options say otherwise."""
         return self._write(
             "hcloud.yml",
             {
@@ -74,6 +74,7 @@ class Inventories:
                     {"key": "hcloud_status", "prefix": "state"},
                     {"key": "hcloud_location", "prefix": "place"},
                 ],
+                **options,
             },
         )
 
