@@ -27,7 +27,7 @@ PLAIN_NAMES: Final[dict[str, Any]] = {
     "compose": {"address": "nsml_host", "image": "nsml_container_image"},
 }
 
-# Four ordinary expressions of the user: two groups with a filter, a composed string, and a group by rank; and their like for hcloud.
+# Four ordinary expressions of the user: two groups with a filter, a composed string, a group by rank. Then the same for hcloud.
 EXPRESSIONS: Final[dict[str, Any]] = {
     "keyed_groups": [
         {"key": "nsml_resource_type | lower", "prefix": "type"},
@@ -50,6 +50,10 @@ EXPRESSION_BOUNDS: Final = {"where strings are marked": (1.5, 2.0), "elsewhere":
 
 # The groups that the other clouds' plugins are asked for: state, and place, which is the project here.
 STATE_AND_PLACE: Final = ["state", "project"]
+
+# Rows that the page's first sentence names.
+LIST_OF_10_000: Final = "`ansible-inventory --list`, 10,000 nodes / a script that prints ready JSON"
+HOSTS_OF_10_000: Final = "`ansible all --list-hosts`, 10,000 nodes"
 
 # What `--list` of 1,000 nodes and `--list-hosts` of 10,000 must be at most, against another cloud's plugin.
 PEER_BOUNDS: Final = {"hetzner.hcloud": (0.40, 0.10)}
@@ -97,7 +101,7 @@ def against_script(make: Inventories) -> list[Case]:
 
     return [
         Case("`ansible-inventory --list`, 1,000 nodes / a script that prints ready JSON", lambda: prepare(1_000), 0.90),
-        Case("`ansible-inventory --list`, 10,000 nodes / a script that prints ready JSON", lambda: prepare(10_000), 0.65),
+        Case(LIST_OF_10_000, lambda: prepare(10_000), 0.65),
     ]
 
 
@@ -208,7 +212,7 @@ def against_peers(make: Inventories) -> list[Case]:
         listing, loading = PEER_BOUNDS.get(peer, (None, None))
         cases += [
             Case(f"`ansible-inventory --list`, 1,000 nodes / {peer}", partial(prepare, list_all, theirs, 1_000), listing),
-            Case(f"`ansible all --list-hosts`, 10,000 nodes / {peer}", partial(prepare, list_hosts, theirs, 10_000), loading),
+            Case(f"{HOSTS_OF_10_000} / {peer}", partial(prepare, list_hosts, theirs, 10_000), loading),
         ]
     return cases
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
-from .cases import Figure
+from .cases import HOSTS_OF_10_000, LIST_OF_10_000, Figure
 from .results import Results
 from .rounds import Row
 from .runner import ROOT
@@ -36,7 +36,10 @@ def table(rows: Sequence[Row]) -> str:
 
 def page(found: Sequence[Results]) -> str:
     """Return the page of all results, in Markdown."""
-    return Template(TEMPLATE.read_text()).substitute(results="\n".join(map(_section, found)))
+    newest = found[0]
+    return Template(TEMPLATE.read_text()).substitute(
+        summary=_summary(newest), plot=_plot(newest), results="\n".join(map(_section, found))
+    )
 
 
 def plot_path(results: Results) -> Path:
@@ -44,13 +47,31 @@ def plot_path(results: Results) -> Path:
     return PAGE.with_name(f"performance-{results.minor}.svg")
 
 
+def _summary(results: Results) -> str:
+    """Return the result in one sentence, with the ratios of the rows that it names."""
+    ratios = {row.what: f"{row.ratio:.2f}" for row in results.rows}
+    parts = [
+        f"{command} takes {ratios[row]} times the CPU time of {other}"
+        for command, row, other in (
+            ("`ansible-inventory --list`", LIST_OF_10_000, "the same command with a script that prints ready JSON"),
+            ("`ansible all --list-hosts`", f"{HOSTS_OF_10_000} / hetzner.hcloud", "the same with the plugin of hetzner.hcloud"),
+        )
+        if row in ratios
+    ]
+    return f"With 10,000 nodes on ansible-core {results.minor}, {', and '.join(parts)}."
+
+
+def _plot(results: Results) -> str:
+    return f"![CPU time by number of hosts on ansible-core {results.minor}]({plot_path(results).name})"
+
+
 def _section(results: Results) -> str:
     peers = "".join(f", {name} {version}" for name, version in results.peers.items())
     return (
-        f"## ansible-core {results.core}\n\n"
+        f"## Results on ansible-core {results.core}\n\n"
         f"{results.machine}; Python {results.python}{peers}. Rounds: {results.rounds}.\n\n"
         f"{table(results.rows)}\n"
-        f"![CPU against hosts on ansible-core {results.minor}]({plot_path(results).name})\n"
+        f"{_plot(results)}\n"
     )
 
 
