@@ -13,6 +13,7 @@ from typing import Any
 # One object of a list, as the API sends it.
 Row = Mapping[str, Any]
 
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
 _MAX_WORDS = 300
 _MOST_NAMED = 10
 
@@ -28,7 +29,7 @@ def integer(value: object) -> int | None:
     """Return an integer, also one that was sent as a string or as 3.0; None for all else."""
     if isinstance(value, str):
         digits = value.strip()  # int() strips fewer kinds of blanks
-        return int(digits) if re.fullmatch(r"-?[0-9]{1,18}", digits) else None
+        return int(digits) if _INTEGER.fullmatch(digits) else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from ansible import template
@@ -48,7 +49,8 @@ if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked 
     def _unmarked(text: str) -> str:
         return template.trust_as_template(text) if is_safe(text) else text
 
-    _marked = _unmarked
+    # States, images and names come again in each row. What a user composed is not kept: equal strings may differ in their trust.
+    _marked = lru_cache(maxsize=1024)(_unmarked)
 
     def without_origin(value: Any) -> Any:
         """Return a value of the file as trusted as it is, but without its place in the file.
@@ -68,6 +70,7 @@ else:
     def _unmarked(text: str) -> str:
         return str.__str__(text) if is_safe(text) else text
 
+    @lru_cache(maxsize=1024)  # states, images and names come again in each row
     def _marked(text: str) -> str:
         marked: str = text if is_safe(text) else wrap_var(text)
         return marked

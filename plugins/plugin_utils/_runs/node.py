@@ -89,12 +89,11 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
 
     Nodes that share a rank are a restarted node and its predecessors (inferred).
     """
-    nodes = [_node(row, run) for row in rows]
-    holders = {node.rank: node.id for node in sorted(nodes, key=_claim) if node.rank is not None}
-    world_size = len(holders) + sum(node.rank is None for node in nodes)
-    placed = (
-        replace(node, holds_rank=node.rank is None or holders[node.rank] == node.id, world_size=world_size) for node in nodes
-    )
+    ranks = [_rank(row.get("rank")) for row in rows]
+    world_size = len({rank for rank in ranks if rank is not None}) + ranks.count(None)
+    nodes = [_node(row, run, rank, world_size) for row, rank in zip(rows, ranks)]
+    holders = {node.rank: node.id for node in sorted(nodes, key=_claim)}
+    placed = (node if node.rank is None or holders[node.rank] == node.id else replace(node, holds_rank=False) for node in nodes)
     return sorted(placed, key=place_in_run)
 
 
@@ -120,17 +119,18 @@ def _claim(node: Node) -> tuple[bool, bool, str, str]:
     return node.ready, not node.exited, node.created, node.id
 
 
-def _node(row: Mapping[str, Any], run: Run) -> Node:
+def _node(row: Mapping[str, Any], run: Run, rank: int | None, world_size: int) -> Node:
     return Node(
         row=row,
         id=str(text(row["nodeId"])),
         run=run,
-        rank=_rank(row.get("rank")),
+        rank=rank,
         state=state_name(text(row.get("state"))),
         host=_address(row.get("host")),
         port=_port(row.get("sshPort")),
         exit_code=integer(row.get("exitCode")),
         created=text(row.get("createTime")) or "",
+        world_size=world_size,
     )
 
 
