@@ -533,8 +533,9 @@ SERVICE_FAULTS = [
     Fault(
         "An unexpected response",
         ("no list 'nodes'",),
-        "The plugin does not guess. If the API has changed, open an issue with this message to help all users.",
-        always(Answer(body={"items": []})),
+        "The plugin accepts rows under another key if each row has an ID. If the API has changed, open an issue with this message"
+        " to help all users.",
+        always(Answer(body={"items": [{"id": 1}]})),
     ),
     Fault(
         "A response that is too large",

@@ -76,10 +76,10 @@ def _segment(name: str) -> str:
 
 def describe(body: Any, endpoint: Endpoint) -> str:
     """Return in a few words what an answer holds, for a trace: never a value of a row."""
-    if not isinstance(body, Mapping):
-        return "no body" if body is None else "unexpected response"
-    rows, count = body.get(endpoint.key), integer(body.get("totalCount"))
-    listed = f"{len(rows)} row{'' if len(rows) == 1 else 's'}" if isinstance(rows, list) else f"no {endpoint.key}"
+    if body is None:
+        return "no body"
+    rows, count = _find(body, endpoint)
+    listed = f"no {endpoint.key}" if rows is None else f"{len(rows)} row{'' if len(rows) == 1 else 's'}"
     return listed if count is None else f"{listed}, totalCount {count}"
 
 
@@ -92,7 +92,10 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
     """
     entries: list[Entry] = []
     seen: dict[Hashable, Row] = {}
-    rows = _rows(body, endpoint, number, where)
+    rows, count = _find(body, endpoint)
+    if rows is None:
+        keys = shortened(sorted(readable(str(key)) for key in body)) if isinstance(body, Mapping) else "none"
+        raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}. Keys of the response: {keys}")
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise _malformed(endpoint, where, f"page {number}, row {index} is not an object")
@@ -105,22 +108,34 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
                 endpoint, where, f"page {number}, row {index} has the same {names} as row {rows.index(other)}, but other values"
             )
         entries.append(Entry(identity, _shared(row), integer(row.get("rank")) if endpoint.ranked else None))
-    return Page(entries, integer(body.get("totalCount")) if body else None)
+    return Page(entries, count)
 
 
-def _rows(body: Any, endpoint: Endpoint, number: int, where: str) -> Sequence[Any]:
-    """Return the rows of an answer; an empty list may also be null, no key, or no body (ordinary services differ)."""
+def _find(body: Any, endpoint: Endpoint) -> tuple[Sequence[Any] | None, int | None]:
+    """Return the rows of an answer, None where it has none, and its ``totalCount``.
+
+    An empty list may also be null, no key, or no body. The reference names the list of runs in two ways, and services of the
+    same make send ``{"content": [...]}``, ``{"data": {"nodes": [...]}}`` or the list alone (inferred): rows under another key
+    are known by their identity.
+    """
     if body is None:
-        return ()
+        return (), None
     if not isinstance(body, Mapping):
-        raise _malformed(endpoint, where, f"page {number} is not an object with a list {endpoint.key!r}")
+        return (body if _are_rows(body, endpoint) else None), None
+    inner = [value for value in body.values() if isinstance(value, Mapping)]
+    count = next((number for holder in (body, *inner) if (number := integer(holder.get("totalCount"))) is not None), None)
     rows = body.get(endpoint.key)
     if isinstance(rows, list):
-        return rows
+        return rows, count
     if rows is None and (endpoint.key in body or not any(isinstance(value, (list, Mapping)) for value in body.values())):
-        return ()
-    keys = shortened(sorted(readable(str(key)) for key in body))
-    raise _malformed(endpoint, where, f"page {number} has no list {endpoint.key!r}. Keys of the response: {keys}")
+        return (), count
+    lists = [value for holder in (body, *inner) for value in holder.values() if _are_rows(value, endpoint)]
+    found = list(filter(None, lists)) or lists[:1]
+    return (found[0] if len(found) == 1 else None), count
+
+
+def _are_rows(value: Any, endpoint: Endpoint) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) and _identity(row, endpoint) for row in value)
 
 
 def _shared(row: Row) -> Row:

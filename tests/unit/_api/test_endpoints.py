@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -183,9 +184,36 @@ def test_an_empty_list_may_have_any_usual_form(body: Any) -> None:
     assert page(body).entries == []
 
 
-@pytest.mark.parametrize("body", [[], [row(0)], "nodes", 5, True])
-def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
-    assert "page 2 is not an object with a list 'nodes'" in refused(body, number=2).problem
+OTHER_KEYS: list[Callable[[list[Any]], Any]] = [
+    lambda rows: rows,
+    lambda rows: {"content": rows, "totalElements": 2},
+    lambda rows: {"nodeList": rows, "returnCode": "0", "messages": []},
+    lambda rows: {"data": {"nodes": rows}, "code": 200},
+    lambda rows: {"result": {"items": rows, "page": {"size": 10}}},
+    lambda rows: {"nodes": {"list": rows}},
+]
+
+
+@pytest.mark.parametrize("body_of", OTHER_KEYS)
+def test_rows_under_another_key_are_known_by_their_identity(body_of: Callable[[list[Any]], Any]) -> None:
+    rows = [row(0), row(1)]
+    assert [entry.row for entry in page(body_of(rows)).entries] == rows
+    assert describe(body_of(rows), NODES).startswith("2 rows")
+
+
+@pytest.mark.parametrize("body_of", OTHER_KEYS)
+def test_an_empty_list_under_another_key_is_an_empty_list(body_of: Callable[[list[Any]], Any]) -> None:
+    assert page(body_of([])).entries == []
+
+
+@pytest.mark.parametrize("body", [{"items": [row(0)], "totalCount": 7}, {"data": {"nodes": [row(0)], "totalCount": "7"}}])
+def test_a_count_beside_such_rows_counts(body: Any) -> None:
+    assert page(body).count == 7
+
+
+@pytest.mark.parametrize("body", ["nodes", 5, True, ["n1"], [{"rank": 0}]])
+def test_a_body_without_objects_is_an_error(body: Any) -> None:
+    assert "page 2 has no list 'nodes'. Keys of the response: none." in refused(body, number=2).problem
 
 
 @pytest.mark.parametrize(
@@ -193,12 +221,13 @@ def test_a_body_that_is_not_an_object_is_an_error(body: Any) -> None:
     [
         ({"nodes": {}}, "nodes"),
         ({"nodes": "none", "a": 1}, "a, nodes"),
-        ({"projects": []}, "projects"),
-        ({"runs": [], "returnCode": "0"}, "returnCode, runs"),
-        ({"data": {"nodes": []}}, "data"),
+        ({"projects": [{"projectId": "p1"}]}, "projects"),
+        ({"items": [row(0), {"rank": 1}]}, "items"),
+        ({"items": [row(0)], "others": [row(1)]}, "items, others"),
+        ({"data": {"data": {"nodes": [row(0)]}}}, "data"),
     ],
 )
-def test_a_body_that_holds_its_rows_elsewhere_is_an_error_that_names_its_keys(body: Any, keys: str) -> None:
+def test_a_body_without_rows_is_an_error_that_names_its_keys(body: Any, keys: str) -> None:
     assert f"page 2 has no list 'nodes'. Keys of the response: {keys}." in refused(body, number=2).problem
 
 
@@ -206,9 +235,9 @@ def test_a_body_that_holds_its_rows_elsewhere_is_an_error_that_names_its_keys(bo
     ("body", "words"),
     [
         (None, "no body"),
-        ([], "unexpected response"),
-        ({}, "no nodes"),
-        ({"nodes": None, "totalCount": "0"}, "no nodes, totalCount 0"),
+        (["n1"], "no nodes"),
+        ({}, "0 rows"),
+        ({"nodes": None, "totalCount": "0"}, "0 rows, totalCount 0"),
         ({"nodes": [1, 2]}, "2 rows"),
         ({"nodes": [1], "totalCount": 1}, "1 row, totalCount 1"),
     ],

@@ -49,6 +49,11 @@ def test_what_is_added_twice_is_there_once() -> None:
     assert planned.members["above"] == {}
 
 
+def test_the_group_of_ready_nodes_exists_where_no_node_is_ready() -> None:
+    planned = InventoryPlan(lay_out([], GROUP_BY, ExistingNames(), strict=True))
+    assert planned.members == {"nsml": {}, "nsml_ready": {}}
+
+
 def test_group_names_are_those_of_each_host_sorted() -> None:
     assert plan().group_names()["bert-2-1"] == sorted(set(GROUPS) - {"nsml_rank_0"})
 

@@ -29,9 +29,16 @@ def test_run_is_one_or_a_list_of_names_numbers_and_keywords(value: object, runs:
     assert parse_runs(value) == runs
 
 
-@pytest.mark.parametrize("value", [None, "", " ", [], [""], ["2", " "], "2,,3", {}, True, [None], [["2"]], 1.5, [{"a": 1}]])
-def test_a_run_that_names_nothing_is_an_error_with_what_it_may_be(value: object) -> None:
-    with pytest.raises(ConfigurationError, match="'latest', 'active', 'all', or a list of these"):
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        *((value, "'run' is empty.") for value in (None, "", " ", [], [""], [None])),
+        *((value, "'run' has an empty item.") for value in (["2", " "], "2,,3", ["2", None])),
+        *((value, "Invalid value for 'run': ") for value in ({}, True, [["2"]], 1.5, [{"a": 1}])),
+    ],
+)
+def test_a_run_that_names_nothing_is_an_error_with_what_it_may_be(value: object, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{problem}.*'latest', 'active', 'all', or a list of these"):
         parse_runs(value)
 
 
@@ -91,3 +98,19 @@ def test_a_keyword_or_other_than_one_project_needs_the_list_of_runs(
 ) -> None:
     selection = Selection(projects, runs)
     assert (selection.names, selection.needs_runs) == (names, needs_runs)
+
+
+@pytest.mark.parametrize(
+    ("runs", "follows"),
+    [
+        (("latest",), True),
+        (("latest", "3"), True),
+        (("latest", "2"), False),
+        (("latest", "active"), False),
+        (("latest", "all"), False),
+        (("3",), False),
+        (("active",), False),
+    ],
+)
+def test_a_run_follows_latest_where_nothing_else_chose_it(runs: tuple[str, ...], follows: bool) -> None:
+    assert Selection(("bert",), runs).follows_latest("2") is follows

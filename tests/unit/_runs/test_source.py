@@ -21,6 +21,7 @@ import requests
 import responses
 from ansible.errors import AnsibleError
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConfigurationError,
@@ -118,6 +119,43 @@ def test_that_nobody_checks_the_certificate_is_a_warning(printed: Printed) -> No
     responses.get(f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
     _source.read(chosen(validate_certs=False), printed.reporter)
     assert ["'validate_certs' is false" in warning for warning in printed.warnings] == [True]
+
+
+def test_a_project_without_the_run_is_a_warning(printed: Printed) -> None:
+    projects = [{"projectId": f"abc123ygz0iujnxy{name}", "projectName": name} for name in ("bert", "gpt")]
+    serve("/projects", {"projects": projects, "totalCount": 2})
+    serve("/projects/runs", {"runList": [projects[0] | {"runName": "2"}], "totalCount": 1})
+    serve_nodes(rows(1), project=projects[0]["projectId"])
+    _source.read(chosen(project="bert,gpt"), printed.reporter)
+    assert printed.warnings == ["Run '2' was not found in these projects: gpt."]
+
+
+def test_what_is_waited_for_is_a_notice(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "_FIRST_NOTICE", 0.0)
+    noticed = threading.Event()
+
+    def notify(line: str) -> None:
+        printed.notices.append(line)
+        noticed.set()
+
+    def answer(_request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        assert noticed.wait(20)
+        return 200, {}, json.dumps({"nodes": rows(1), "totalCount": 1})
+
+    responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
+    _source.read(chosen(), replace(printed.reporter, notify=notify))
+    assert printed.notices == [
+        f"Waiting for the nodes of run 2 of project {PROJECT_ID} from {urlsplit(URL).netloc}: no response yet."
+    ]
+
+
+def test_a_page_size_that_is_refused_is_a_detail(printed: Printed) -> None:
+    path = f"{URL}/projects/{PROJECT_ID}/runs/2/nodes"
+    responses.get(path, status=400, match=[responses.matchers.query_param_matcher({"page": 1, "pageSize": 100})])
+    responses.get(path, json={"nodes": rows(1), "totalCount": 1})
+    (found,) = _source.read(chosen(), printed.reporter)
+    assert found.rows == rows(1)
+    assert ["refused 'page_size' 100" in line for line in printed.details].count(True) == 1
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
