@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
@@ -29,14 +31,14 @@ def test_run_is_one_or_a_list_of_names_numbers_and_keywords(value: object, runs:
     assert parse_runs(value) == runs
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
-        *((value, "'run' is empty.") for value in (None, "", " ", [], [""], [None])),
-        *((value, "'run' has an empty item.") for value in (["2", " "], "2,,3", ["2", None])),
-        *((value, "Invalid value for 'run': ") for value in ({}, True, [["2"]], 1.5, [{"a": 1}])),
-    ],
-)
+NO_RUNS: dict[str, tuple[Any, ...]] = {
+    "'run' is empty.": (None, "", " ", [], [""], [None]),
+    "'run' has an empty item.": (["2", " "], "2,,3", ["2", None]),
+    "Invalid value for 'run': ": ({}, True, [["2"]], 1.5, [{"a": 1}]),
+}
+
+
+@pytest.mark.parametrize(("value", "problem"), [(value, problem) for problem, values in NO_RUNS.items() for value in values])
 def test_a_run_that_names_nothing_is_an_error_with_what_it_may_be(value: object, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{problem}.*'latest', 'active', 'all', or a list of these"):
         parse_runs(value)

@@ -291,8 +291,30 @@ def test_a_run_that_loses_its_nodes_while_it_is_waited_for_is_not_idle() -> None
 
 
 def test_a_node_that_has_exited_is_no_matter_when_enough_others_may_become_ready() -> None:
-    service = Service([[run(FAILED, RUNNING, PENDING)], [run(FAILED, RUNNING, RUNNING)]])
+    # For longer than a rank is given for a successor.
+    service = Service([*[[run(FAILED, RUNNING, PENDING)]] * 6, [run(FAILED, RUNNING, RUNNING)]])
     assert service.wait(nodes=2) == [run(FAILED, RUNNING, RUNNING)]
+
+
+def test_a_node_that_ended_well_too_is_an_error_with_its_exit_code() -> None:
+    with pytest.raises(_errors.WaitError, match=r"rank 0 exited with code 0\. "):
+        Service([[run("NODE_STATE_DONE", PENDING, exitCode=0)]]).wait()
+
+
+def test_each_node_without_a_rank_is_given_time_for_a_successor() -> None:
+    first, second = ({"nodeId": node, "state": FAILED, "exitCode": 1} for node in ("a", "b"))
+    later: dict[str, Any] = {"nodeId": "b", "state": PENDING}
+    service = Service([*([RunRows(Run("p1", "2", "bert", IN_PROGRESS), rows)] for rows in [[first, later]] * 3 + [[second]] * 9)])
+    with pytest.raises(_errors.WaitError, match="node b exited with code 1"):
+        service.wait()
+    assert service.now == 1030.0
+
+
+def test_the_status_of_each_named_run_is_asked_for() -> None:
+    listed = [run(PENDING, name=name, status=None) for name in ("2", "3")]
+    service = Service([listed, listed, [run(RUNNING, name=name) for name in ("2", "3")]], status=IN_PROGRESS, chosen=("2", "3"))
+    service.wait()
+    assert [asked.name for asked in service.asked] == ["2", "3"]
 
 
 def test_a_completed_run_is_an_error_at_once() -> None:
