@@ -261,6 +261,22 @@ TABLES: dict[str, list[tuple[Reading, Reported]]] = {
         (left(row("0", "PENDING"), status="RUN_STATE_KILLED"), ["exited 0", "run_ended"]),
         (Reading([]), []),
     ],
+    "a node that is missing while its run leaves the choice": [
+        (chosen(*HALF), ["ready 0"]),
+        (left(row("0"), status="RUN_STATE_IN_PROGRESS"), []),
+        (left(row("0"), status="RUN_STATE_IN_PROGRESS"), ["gone 0 not_chosen", "gone 1 not_chosen"]),
+    ],
+    "a field that is null, and one that is not sent": [
+        (chosen(row("0", "PENDING", note=None)), []),
+        (chosen(row("0", "PENDING")), ["changed 0"]),
+        (chosen(row("0", "PENDING", note=None)), ["changed 0"]),
+    ],
+    "a rank is added to a run that was ready": [
+        (chosen(row("0")), ["ready 0"]),
+        (chosen(row("0")), ["run_ready"]),
+        (chosen(*READY), ["ready 1"]),
+        (chosen(*READY), []),
+    ],
     "a run that is chosen again": [
         (chosen(row("0", "PENDING")), []),
         (left(row("0", "PENDING"), status="RUN_STATE_IN_PROGRESS"), []),
@@ -342,6 +358,31 @@ def test_a_lost_run_has_no_status_and_lists_no_node() -> None:
     assert ended.run.status is None
     assert ended.unlisted == {"0", "1"}
     assert [seen.node.id for seen in ended.nodes] == ["0", "1"]
+
+
+def test_a_change_of_a_run_has_the_run_as_it_was_before() -> None:
+    known, _brought = played([chosen(*READY)])
+    (*_nodes, ended) = compare(known, chosen(*READY, status="RUN_STATE_COMPLETED"), Watch(), names)[1]
+    assert isinstance(ended, RunChange)
+    assert ended.before is not None
+    assert (ended.before.status, ended.run.status) == ("RUN_STATE_IN_PROGRESS", "RUN_STATE_COMPLETED")
+
+
+def test_a_change_of_a_node_states_whether_the_reading_lists_it() -> None:
+    def listed(*readings: Reading) -> list[bool]:
+        known, _brought = played(readings[:-1])
+        return [change.is_listed for change in compare(known, readings[-1], Watch(), names)[1] if isinstance(change, NodeChange)]
+
+    assert listed(chosen(*READY), chosen(*HALF)) == [True]
+    assert listed(chosen(*READY), EMPTY, EMPTY) == [False, False]
+    assert listed(chosen(*READY), chosen(row("0"), status="RUN_STATE_COMPLETED")) == [False]
+
+
+def test_a_node_that_ended_with_its_run_is_remembered_for_one_reading_without_it() -> None:
+    known, _brought = played([chosen(*READY), chosen(status="RUN_STATE_COMPLETED")])
+    assert list(known[BERT].nodes) == ["0", "1"]
+    known, changes = compare(known, chosen(status="RUN_STATE_COMPLETED"), Watch(), names)
+    assert (known[BERT].nodes, changes) == ({}, [])
 
 
 def test_what_is_forgotten_takes_no_memory() -> None:

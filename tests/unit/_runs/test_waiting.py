@@ -301,6 +301,14 @@ def test_a_node_that_ended_well_too_is_an_error_with_its_exit_code() -> None:
         Service([[run("NODE_STATE_DONE", PENDING, exitCode=0)]]).wait()
 
 
+def test_a_rank_whose_nodes_take_turns_in_exiting_has_exited_all_the_time() -> None:
+    first, second = ({"nodeId": node, "rank": 0, "state": FAILED, "exitCode": 1} for node in ("a", "b"))
+    service = Service([*([RunRows(Run("p1", "2", "bert", IN_PROGRESS), [row])] for row in (first, second, first, second))])
+    with pytest.raises(_errors.WaitError, match="rank 0 exited with code 1"):
+        service.wait()
+    assert service.now == 1015.0
+
+
 def test_each_node_without_a_rank_is_given_time_for_a_successor() -> None:
     first, second = ({"nodeId": node, "state": FAILED, "exitCode": 1} for node in ("a", "b"))
     later: dict[str, Any] = {"nodeId": "b", "state": PENDING}
