@@ -266,6 +266,11 @@ TABLES: dict[str, list[tuple[Reading, Reported]]] = {
         (left(row("0"), status="RUN_STATE_IN_PROGRESS"), []),
         (left(row("0"), status="RUN_STATE_IN_PROGRESS"), ["gone 0 not_chosen", "gone 1 not_chosen"]),
     ],
+    "a node that exited is not listed once while its run ends": [
+        (chosen(row("0", "DONE"), row("1")), ["ready 1"]),
+        (chosen(row("1"), status="RUN_STATE_COMPLETED"), ["run_ended"]),
+        (chosen(row("0", "DONE"), row("1"), status="RUN_STATE_COMPLETED"), []),
+    ],
     "a field that is null, and one that is not sent": [
         (chosen(row("0", "PENDING", note=None)), []),
         (chosen(row("0", "PENDING")), ["changed 0"]),
@@ -310,6 +315,10 @@ def test_with_wait_nodes_a_run_is_ready_at_once() -> None:
     assert played(readings, wait_nodes=1)[1] == [["ready 0", "run_ready"], ["ready 1"], []]
     assert played(readings, wait_nodes=2)[1] == [["ready 0"], ["ready 1", "run_ready"], []]
     assert played(readings, wait_nodes=3)[1] == [["ready 0"], ["ready 1"], []]
+
+
+def test_with_wait_nodes_a_rank_that_is_added_is_no_reason_for_another_report() -> None:
+    assert played([chosen(row("0")), chosen(*READY)], wait_nodes=1)[1] == [["ready 0", "run_ready"], ["ready 1"]]
 
 
 def test_with_wait_nodes_a_run_is_ready_again_once_its_new_node_is() -> None:
