@@ -237,6 +237,7 @@ def test_runs_that_go_without_end_are_an_error() -> None:
 @pytest.mark.parametrize("kind", [PermissionDenied, ServerError, ResponseError])
 def test_an_error_on_one_run_of_many_names_it_and_how_to_leave_it_out(kind: type[RequestError]) -> None:
     api = bert()
+    api.lists[RUNS.path] = runs(BERT, r2=RUNNING) + runs("p2", r4=RUNNING)
     where = path("p2", "4")
     status = {} if kind is ResponseError else {"status": 403}
     api.lists[where] = kind(nodes_of("p2", "4", "gpt").what, f"GET {where}", "it failed.", "Check it.", **status)

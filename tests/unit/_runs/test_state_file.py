@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading, Watch, compare
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
 from ansible_collections.navercloud.nsml.tests.unit._runs.test_changes import TABLES, names
@@ -51,6 +52,13 @@ def test_what_was_saved_is_loaded(tmp_path: Path, table: list[tuple[Reading, Any
         again = state_file(tmp_path).load()
         assert again is not None
         assert {key: run.run for key, run in again.items()} == {key: run.run for key, run in known.items()}
+
+
+def test_a_run_of_which_only_its_id_is_known_is_loaded(tmp_path: Path) -> None:
+    run = Run("p1", "2", None, None)
+    known, _changes = compare(None, Reading([RunRows(run, [])]), Watch(), names)
+    state_file(tmp_path).save(known)
+    assert state_file(tmp_path).load() == {run.key: KnownRun(run, {})}
 
 
 def test_there_is_nothing_to_load_before_the_first_start(tmp_path: Path) -> None:
