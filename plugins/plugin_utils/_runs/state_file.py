@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ _VERSION = 1
 
 # What is true or false of a node, and of a run.
 _MARKS_OF_NODE = ("is_missing", "ended_with_run")
+# What depends on the other nodes that were listed with a node, of which some may be gone by now.
+_OF_OTHER_NODES = {"holds_rank": bool, "world_size": int, "is_superseded": bool}
 _MARKS_OF_RUN = ("all_exited", "not_chosen", "has_ended")
 
 
@@ -108,7 +110,12 @@ def _dumped(known: KnownRun) -> dict[str, Any]:
     return {
         "run": asdict(known.run),
         "nodes": [
-            {"row": seen.node.row, "host": seen.host, **{name: getattr(seen, name) for name in _MARKS_OF_NODE}}
+            {
+                "row": seen.node.row,
+                "host": seen.host,
+                **{name: getattr(seen.node, name) for name in _OF_OTHER_NODES},
+                **{name: getattr(seen, name) for name in _MARKS_OF_NODE},
+            }
             for seen in known.nodes.values()
         ],
         "settled": sorted(known.settled),
@@ -142,7 +149,7 @@ def _nodes(content: Sequence[Mapping[str, Any]], run: Run) -> dict[str, KnownNod
     nodes = nodes_of_run([seen["row"] for seen in content], run)
     return {
         node.id: KnownNode(
-            node,
+            replace(node, **{name: _check(listed[node.id][name], kind) for name, kind in _OF_OTHER_NODES.items()}),
             _check(listed[node.id]["host"], str),
             **{name: _check(listed[node.id][name], bool) for name in _MARKS_OF_NODE},
         )
