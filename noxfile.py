@@ -221,8 +221,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS_PYTHON)
 def docs(session: nox.Session) -> None:
-    """The documentation as a web site, in build/docs; a warning is an error."""
-    install_with_newest_core(session, "antsibull-docs", "ansible-pygments", "sphinx", "sphinx-rtd-theme", "requests")
+    """The documentation as a web site, in build/docs; a warning and a broken link are errors."""
+    packages = ("antsibull-docs", "ansible-pygments", "sphinx", "sphinx-copybutton", "sphinx-rtd-theme", "ansible-navigator")
+    install_with_newest_core(session, *packages, *TEST_TOOLS)
     shutil.rmtree("build/docs", ignore_errors=True)
     with collection_tree() as collection, scratch() as directory:
         # Pages name their picture by its path in the repository: ../../groups.svg.
@@ -230,12 +231,15 @@ def docs(session: nox.Session) -> None:
         pages.mkdir()
         take(ROOT / "docs/groups.svg", directory / "groups.svg")
         settings = {"ANSIBLE_COLLECTIONS_PATH": str(collection.parents[2])}
-        session.run(
-            "antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", str(pages), NAME, env=settings
-        )
+        generate = ("antsibull-docs", "--config-file", "docs/docsite/antsibull-docs.cfg", "collection", "--use-current")
+        session.run(*generate, "--squash-hierarchy", "--dest-dir", str(pages), NAME, env=settings)
+        take(ROOT / "docs/docsite/index.rst", pages / "index.rst")
         session.run(
             "sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs/docsite", str(pages), "build/docs"
         )
+    session.run("python", "-m", "tests.links", "build/docs")
+    # The one command of a page whose program no other session installs.
+    session.run("pytest", "tests/integration/test_guide.py", "-k", "navigator")
 
 
 @nox.session
