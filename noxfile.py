@@ -238,8 +238,8 @@ def docs(session: nox.Session) -> None:
             "sphinx-build", "--fail-on-warning", "--keep-going", "--quiet", "-c", "docs/docsite", str(pages), "build/docs"
         )
     session.run("python", "-m", "tests.links", "build/docs")
-    # The one command of a page whose program no other session installs.
-    session.run("pytest", "tests/integration/test_guide.py", "-k", "navigator")
+    # The site, and the one command of a page whose program no other session installs.
+    session.run("pytest", "tests/docsite", "tests/integration/test_guide.py", "-k", "docsite or navigator")
 
 
 @nox.session

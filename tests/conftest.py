@@ -18,8 +18,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The session of nox that is named so installs it; everywhere else these tests are none that were skipped.
-collect_ignore = [] if find_spec("ansible_rulebook") else ["events"]
+# One session of nox installs each of these; everywhere else its tests are none that were skipped.
+SESSIONS = {"ansible_rulebook": "events", "sphinx_copybutton": "docsite"}
+collect_ignore = [directory for module, directory in SESSIONS.items() if not find_spec(module)]
 
 # ansible-test units has laid out the collection and set Ansible's environment itself.
 UNDER_ANSIBLE_TEST = "ansible_pytest_collections" in sys.modules

@@ -37,7 +37,7 @@ nitpick_ignore_regex = [("envvar", "ANSIBLE_.*")]
 # Pages link each other, and README's section on installing, where the code host renders them. On the site, these links stay on
 # the site.
 PAGES = f"{GALAXY['repository']}/blob/main/docs/docsite/rst/"
-INSTALL = f"{GALAXY['repository']}#install"
+INSTALL = f"{GALAXY['repository']}#installation"
 
 # Where the source of a page is, by the page's path on the site. Generated pages have none, or are named here.
 EDIT = f"{GALAXY['repository']}/edit/main/"

@@ -21,7 +21,7 @@ from ansible_collections.navercloud.nsml.tests.simulator import NODE_RUNNING, Si
 from ansible_collections.navercloud.nsml.tests.simulator.__main__ import demonstration
 
 BLOCKS = blocks("guide")
-# The session docs of nox installs ansible-navigator, which brings a lot along; everywhere else its section is none that was skipped.
+# The session docs of nox installs ansible-navigator with its many dependencies. Elsewhere, its section is no skipped test.
 ABSENT = () if shutil.which("ansible-navigator") else ("Use ansible-navigator",)
 SECTIONS = [section for section in dict.fromkeys(block.section for block in BLOCKS) if section not in ABSENT]
 PLACEHOLDER = "..."

@@ -21,7 +21,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES
-from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, REPOSITORY
+from ansible_collections.navercloud.nsml.tests.integration.pages import PAGES, REPOSITORY, blocks, readme_block
 
 NAMES = sorted(page.stem for page in PAGES.glob("*.rst"))
 ALL_PAGES = pytest.mark.parametrize("name", NAMES)
@@ -73,6 +73,13 @@ def test_each_example_on_a_page_is_the_file(name: str) -> None:
 def test_the_pages_show_examples() -> None:
     assert len(SHOWN.findall((PAGES / "examples.rst").read_text())) == 16
     assert len(SHOWN.findall((PAGES / "events.rst").read_text())) == 3
+
+
+def test_the_first_page_of_the_site_installs_as_readme_and_begins_as_the_guide() -> None:
+    install, *first_step = [(block.caption, block.text) for block in blocks("../index")]
+    assert install == (None, readme_block("console", "ansible-galaxy collection install"))
+    guide = [(block.caption, block.text) for block in blocks("guide")]
+    assert first_step == guide[: len(first_step)]
 
 
 def example(path: str) -> str:
