@@ -32,7 +32,7 @@ test: $(READY) ## Run the suite, or a part of it: TESTS=tests/unit/test_errors.p
 	"$(VENV)/bin/python" -m pytest $(TESTS)
 
 lint: .venv-nox/.ready ## Check style, types, spelling, workflows and licenses
-docs: .venv-nox/.ready ## Build the documentation as web pages in build/docs
+docs: .venv-nox/.ready ## Build the documentation as web pages in build/docs, and check its links
 coverage: .venv-nox/.ready ## List the lines and branches that no test reaches
 mutation: .venv-nox/.ready ## List the changes to the code that no test notices (hours)
 release-check: .venv-nox/.ready ## Do all of a release but the upload, in a copy
