@@ -26,6 +26,23 @@ HERE = Path(__file__).parent.relative_to(Path.cwd())
 ALL, NEWEST = HERE / "demo.nsml.yml", HERE / "newest.nsml.yml"
 PROVISION = Path("docs/examples/provision")
 
+# In lines of 80 characters, as many terminals have.
+BEGINNING = """\
+# The inventory plugin at work on a simulated CLOVA NSML: a training run of four
+# nodes, one of which still starts, and a notebook. Ansible lists the nodes, logs
+# in to those that are ready, waits for the last one, and prepares all four.
+# No request leaves this machine. Set-up takes some seconds."""
+
+# In one line: with their values they would fill a screen.
+SETTINGS = "# Set for these commands alone: {}."
+
+END = """
+# You saw the nodes as hosts in groups, a ping to each that was ready, a command
+# that waited for the last one, and a playbook that prepared all four.
+# Nothing is left running, and nothing is left on disk outside this directory.
+# Next: 'Installation' and 'First use' in README.md, or settings to try by hand:
+# .venv/bin/python -m tests.simulator"""
+
 # The pending node becomes ready so long after Ansible has begun to wait for it.
 PENDING_SECONDS = 3
 
@@ -42,6 +59,7 @@ class Stopped(Exception):
 
 def main() -> int:
     """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
+    print(BEGINNING, flush=True)
     stop = threading.Event()
     # Nothing is raised where it happens to be, so that what cleans up is never cut short.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -57,6 +75,7 @@ def main() -> int:
         return 130
     except subprocess.CalledProcessError as error:
         return int(error.returncode)
+    print(END)
     return 0
 
 
@@ -67,10 +86,7 @@ def _show(simulator: Simulator, scratch: Path, stop: threading.Event) -> None:
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_HOME": str(scratch / "ansible"),
     }
-    print(f"# CLOVA NSML is simulated at {simulator.url}; nothing leaves this machine.\n")
-    print("# For this demonstration alone:")
-    for name, value in settings.items():
-        print(f"$ export {name}={shlex.quote(value)}")
+    print(SETTINGS.format(", ".join(settings)))
     run = _Shell(settings, stop)
     run(f"ansible-galaxy collection install . --collections-path {shlex.quote(str(collections))}")
     run(f"cat {ALL}")
