@@ -66,7 +66,6 @@ FILES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/docsite/rst/*.rst", 
 # These are not checked yet.
 EXCLUDED = (
     "CONTRIBUTING.md",
-    "README.md",
     "docs/docsite/rst/troubleshooting.rst",
     "docs/docsite/rst/unknowns.rst",
     "docs/performance.md",

@@ -42,6 +42,7 @@ SHIPPED = {
 
 # README's YAML blocks, each by a line of its own.
 SMALLEST, LOGIN, WAITING, CACHED, NAMED = "run: 2", "ansible_user:", "wait_timeout:", "cache: true", "hostnames:"
+PLAYBOOK = "hosts: nsml_ready"
 RANKS = [f"bert-2-{rank}" for rank in range(4)]
 
 
@@ -84,14 +85,17 @@ def test_the_first_real_use_works_as_written(tmp_path: Path) -> None:
                 }
             ),
         )
-        workplace.write("site.yml", "- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.ping: }]}\n")
-        used = [command for command in commands() if command.startswith("ansible") and "bert.nsml.yml" in command]
-        shown = {command.split()[0]: workplace.run(*command.split()).stdout for command in used}
-    assert len(used) == len(shown)
-    assert "|--bert-2-3" in shown["ansible-inventory"]
-    assert shown["ansible"].count("SUCCESS") == 3
-    assert "bert-2-0" in shown["ansible-playbook"]
-    assert "bert-2-1" not in shown["ansible-playbook"]
+        workplace.write("site.yml", readme_block("yaml", PLAYBOOK))
+        shown = {command: workplace.run(*command.split()).stdout for command in commands() if "bert.nsml.yml" in command}
+    (listed,) = [printed for command, printed in shown.items() if command.startswith("ansible-inventory")]
+    (reached,) = [printed for command, printed in shown.items() if command.startswith("ansible ")]
+    played = {"--limit" in command: printed for command, printed in shown.items() if command.startswith("ansible-playbook")}
+    assert len(shown) == 2 + len(played)
+    assert "|--bert-2-3" in listed
+    assert reached.count("SUCCESS") == 3
+    assert played[False].count("changed: [bert-2-") == 3
+    assert "bert-2-0" in played[True]
+    assert "bert-2-1" not in played[True]
 
 
 @pytest.mark.parametrize(
@@ -113,12 +117,13 @@ def test_each_further_example_works_as_written(tmp_path: Path, holding: str, hos
 
 
 def test_no_example_is_left_out() -> None:
-    tested = {readme_block("yaml", holding) for holding in (SMALLEST, LOGIN, WAITING, CACHED, NAMED)}
+    tested = {readme_block("yaml", holding) for holding in (SMALLEST, PLAYBOOK, LOGIN, WAITING, CACHED, NAMED)}
     assert tested == {*readme_blocks("yaml")}
     tools = {
         ".",
         ".venv/bin/python",
         "make",
+        "ansible-doc",
         "ansible-galaxy",
         "python3",
         "export",
@@ -149,6 +154,24 @@ def test_the_settings_for_stopping_stop_and_show_one_message(tmp_path: Path) -> 
     assert "Invalid host pattern" not in done.stderr
 
 
+def test_the_settings_for_stopping_come_before_each_command_that_reads_an_inventory() -> None:
+    typed = commands()
+    settings = [place for place, command in enumerate(typed) if command.startswith("export ANSIBLE_")]
+    assert len(settings) == 2
+    assert max(settings) < min(place for place, command in enumerate(typed) if " -i " in command)
+
+
+def test_each_file_is_shown_before_the_commands_that_use_it() -> None:
+    for name, holding in (("bert.nsml.yml", SMALLEST), ("site.yml", PLAYBOOK)):
+        assert README.index(f"`{name}`") < README.index(readme_block("yaml", holding)) < README.index(f" {name}")
+
+
+def test_the_ratio_that_readme_quotes_is_the_measured_one() -> None:
+    page = (REPOSITORY / "docs" / "performance.md").read_text()
+    (row,) = re.findall(r"^\|.* four expressions / hetzner.hcloud with four \|.*", page, re.MULTILINE)
+    assert f"{row.split('|')[4].strip()} times the CPU time" in README
+
+
 @pytest.mark.parametrize("target", ["demo", "test", "lint"])
 def test_the_commands_for_everybody_exist(target: str) -> None:
     assert f"make {target}" in commands()
@@ -157,7 +180,22 @@ def test_the_commands_for_everybody_exist(target: str) -> None:
 
 def test_the_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (REPOSITORY / target).exists(), target
+        if not target.startswith("https://"):
+            path, _mark, anchor = target.partition("#")
+            page = REPOSITORY / (path or "README.md")
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a code host gives to the titles of a page."""
+    titles = re.findall(r"^(?:#+ (.+)|(\S.*)(?=\n[-=~^]{3,}$))", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", (markdown or rst).lower()).replace(" ", "-") for markdown, rst in titles}
+
+
+def test_pages_link_to_titles_that_readme_has() -> None:
+    for page in PAGES.glob("*.rst"):
+        assert set(re.findall(r"ansible-collection-nsml#([\w-]+)", page.read_text())) <= anchors(REPOSITORY / "README.md")
 
 
 def test_each_page_of_the_docsite_is_in_its_table_of_contents() -> None:
