@@ -48,7 +48,7 @@ clean: ## Remove all that these have made
 
 $(READY): requirements.txt tests/requirements.txt
 	$(CHECK_PYTHON)
-	@echo '# Setting up $(VENV), once: this takes some seconds.'
+	@echo '# Setting up $(VENV), once: this takes some seconds, up to a minute.'
 	"$(PYTHON)" -m venv "$(VENV)"
 	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check "$(CORE)" -r tests/requirements.txt
 	@touch "$@"
