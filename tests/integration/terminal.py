@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 # What the picture shows: the commands that one of these patterns fits, each with the parts of its output that it keeps. A part
 # begins with a group, a host or a line of progress.
 KEPT = {
-    r"ansible-inventory \S+ \S+ --graph": r"@all|.*@(ungrouped|nsml):|.*@nsml_(project_bert|state_pending|ready):",
+    r"ansible-inventory \S+ \S+ --graph": r"@all|.*@(ungrouped|nsml):|.*@nsml_(project_bert|ready):",
     r"ansible \S+ \S+ nsml_ready .*printenv": r"navercloud|bert-2-[03] ",
 }
 PART = re.compile(r"^(?=@|  \|--|  \|  \|--|navercloud|\S+ \| [A-Z]+)", re.MULTILINE)
