@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
@@ -60,7 +61,7 @@ def _parts(output: str, wanted: str) -> Iterator[str]:
 
 
 def draw(lines: list[str]) -> str:
-    """Return the picture, as SVG. A long line goes on in the next row, as in a terminal."""
+    """Return the picture, as SVG. A long line goes on in the next row, with an indent."""
     rows = [(part, _kind(line)) for line in lines for part in _wrapped(line)]
     width = WIDTH * CHARACTER + 2 * MARGIN
     height = BAR + ROW * len(rows) + MARGIN
@@ -81,7 +82,7 @@ def draw(lines: list[str]) -> str:
 
 
 def _wrapped(line: str) -> list[str]:
-    return [line[start : start + WIDTH] for start in range(0, len(line), WIDTH)] or [""]
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]
 
 
 def _kind(line: str) -> str:
