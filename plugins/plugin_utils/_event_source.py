@@ -37,6 +37,11 @@ Result = TypeVar("Result")
 
 NAME = "navercloud.nsml.nodes"
 
+# ansible-doc does not know event sources.
+_ARGUMENTS_DOCUMENTED = (
+    "For the arguments, see https://github.com/navercloud/ansible-collection-nsml/blob/main/docs/docsite/rst/events.rst#arguments"
+)
+
 # The options of the inventory plugin that the event source has too.
 SHARED = (
     "project",
@@ -113,7 +118,7 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
     """
     documented = options_of(_INVENTORY_PLUGIN)
     definitions = {**{name: documented[name] for name in SHARED}, **own}
-    _options.check_given(arguments, definitions)
+    _options.check_given(arguments, definitions, "argument", _ARGUMENTS_DOCUMENTED)
     _options.check_types(arguments, definitions)
     _options.check_not_empty(arguments)
     config: Any = constants.config

@@ -51,6 +51,8 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What Ansible's documentation of the option lists.
 _KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator")
 
+_OPTIONS_DOCUMENTED = "To list the options, run: ansible-doc -t inventory navercloud.nsml.nodes"
+
 KEYS = ("access_key", "secret_key", "api_key")
 
 # Empty, they would silently be other projects or another account than the ones that were meant.
@@ -247,19 +249,20 @@ def evaluate_file(
     return whole_expressions(values)
 
 
-def check_given(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse what Ansible would ignore: the name of no option.
+def check_given(
+    given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], noun: str = "option", documented: str = _OPTIONS_DOCUMENTED
+) -> None:
+    """Refuse an unknown name, which Ansible would ignore.
 
-    :param given: the inventory file's own options
+    :param given: the options or arguments that the user wrote
     :param known: the documentation of each option
+    :param noun: what the message calls them
+    :param documented: a sentence that says where they are documented
     :raises ConfigurationError: with the nearest name
     """
     for name in given:
         if name not in known:
-            hint = _did_you_mean(name, known)
-            raise ConfigurationError(
-                f"Unknown option {str(name)!r}.{hint} To list the options, run: ansible-doc -t inventory navercloud.nsml.nodes"
-            )
+            raise ConfigurationError(f"Unknown {noun} {str(name)!r}.{_did_you_mean(name, known)} {documented}")
 
 
 def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 from ansible_collections.navercloud.nsml.extensions.eda.plugins.event_source import nodes as plugin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _event_source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import changes
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRuns, Reading, Watch, compare
@@ -46,6 +47,14 @@ def test_the_page_has_the_arguments_of_the_documentation() -> None:
     assert [name.strip("`") for name, *_others in rows("Arguments")] == list(OWN)
     (shared,) = re.findall(r"shows: (.*?)\. It has three more", PAGE, re.DOTALL)
     assert re.findall(r"\w+(?=``)", shared) == list(_event_source.SHARED)
+
+
+def test_unknown_argument_leads_to_the_page_and_its_section() -> None:
+    with pytest.raises(ConfigurationError, match=r"^Unknown argument 'projct'\. Did you mean 'project'\? .* https://") as raised:
+        _event_source.read_arguments({"projct": "bert"}, OWN)
+    page, _hash, section = str(raised.value).rpartition("/blob/main/")[2].partition("#")
+    assert REPOSITORY / page == PAGES / "events.rst"
+    assert f"\n{section.capitalize()}\n---" in PAGE
 
 
 def test_the_page_has_every_change() -> None:

@@ -187,7 +187,7 @@ KEY_FAULTS = [
     Fault(
         "A configuration file that is not a regular file",
         ("not a regular file",),
-        "The path leads to a directory, a pipe or a very large file.",
+        "The path leads to a directory, a pipe or a file larger than 1 MiB.",
         home=lambda home: (home / ".ncloud" / "configure").mkdir(parents=True),
         environment=FROM_FILE,
     ),
