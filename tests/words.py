@@ -44,13 +44,19 @@ PROSE = {
 }
 # In messages and on pages.
 PAGES = {
-    r"is no (?!longer|more)": "is not a, must be a",
+    r"(?<!there\s)is no (?!longer|more|such)": "is not a, must be a",
     r"(is|are|was|were) called": "is named",
     r"(is|are) asked for": "the chosen runs",
     r"what there is": "the available ...",
     r"look(s|ed)? at": "check",
     r"over and over": "repeatedly",
     r"of no use": "has no effect",
+    r"anew": "again",
+    r"tells? of": "describe",
+    r"stands? (here|there)": "is",
+    r"for good": "permanently",
+    r"the like": "the exact words",
+    r"come(s)? along": "is included",
 }
 NAMES = {
     r"vain": "say what did not happen",
@@ -79,7 +85,7 @@ EXCLUDED = ("README.md",)
 
 def main() -> int:
     """Print each place, and return 1 if there is one."""
-    modules = [file for folder in ("plugins", "tests") for file in sorted((ROOT / folder).rglob("*.py"))]
+    modules = [file for folder in ("extensions", "plugins", "tests") for file in sorted((ROOT / folder).rglob("*.py"))]
     pages = [file for pattern in FILES for file in sorted(ROOT.glob(pattern)) if file.is_file()]
     found = [line for file in modules for line in check(file.relative_to(ROOT), file.read_text(encoding="utf-8"))]
     for file in pages:
@@ -98,7 +104,7 @@ def check(path: Path, source: str) -> Iterator[str]:
     places += [(line, f"name {name}", " ".join(words(name)), BOTH | NAMES) for line, name in sorted(set(names(tree)))]
     places += [(line, "docstring", prose, BOTH | PROSE) for line, prose in docstrings(tree)]
     places += [(line, "comment", prose, BOTH | PROSE) for line, prose in comments(source)]
-    if path.parts[0] == "plugins" and not path.as_posix().startswith(EXCLUDED):
+    if path.parts[0] in ("extensions", "plugins"):
         places += [(line, "message", prose, BOTH | PROSE | PAGES) for line, prose in strings(tree)]
     for line, place, searched, patterns in places:
         yield from search(path, line, place, searched, patterns)
