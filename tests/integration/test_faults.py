@@ -709,10 +709,14 @@ def sample(words: str) -> str:
     return re.sub(r"(?<= Keys: ).*", "...", words)
 
 
+def wrapped(text: str, width: int) -> str:
+    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+
+
 def entry(fault: Fault, words: str) -> str:
     """Return what the page holds of a fault; the message is wrapped, since not every viewer of such pages does that."""
-    block = textwrap.indent(textwrap.fill(sample(words), 80, break_long_words=False, break_on_hyphens=False), "   ")
-    advice = "".join(f"{textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)}\n\n" for text in [fault.advice] if text)
+    block = textwrap.indent(wrapped(sample(words), 80), "   ")
+    advice = f"{wrapped(fault.advice, 120)}\n\n" if fault.advice else ""
     return f"{fault.name}\n{'~' * len(fault.name)}\n\n.. code-block:: text\n\n{block}\n\n{advice}"
 
 
