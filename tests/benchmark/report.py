@@ -54,7 +54,11 @@ def _summary(results: Results) -> str:
         f"{command} takes {ratios[row]} times the CPU time of {other}"
         for command, row, other in (
             ("`ansible-inventory --list`", LIST_OF_10_000, "the same command with a script that prints ready JSON"),
-            ("`ansible all --list-hosts`", f"{HOSTS_OF_10_000} / hetzner.hcloud", "the same command with the hetzner.hcloud plugin"),
+            (
+                "`ansible all --list-hosts`",
+                f"{HOSTS_OF_10_000} / hetzner.hcloud",
+                "the same command with the hetzner.hcloud plugin",
+            ),
         )
         if row in ratios
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The NSML API on loopback, with nodes that answer SSH."""
+"""A simulated NSML API on loopback, with nodes that accept SSH connections."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the simulator by hand: `python -m tests.simulator` from the root of the repository."""
+"""Run the simulator from the command line: `python -m tests.simulator` from the root of the repository."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from . import NODE_PENDING, NODE_RUNNING, RUN_COMPLETED, Node, Project, Run, Sim
 from ._api import REQUESTS
 
 NEXT = """\
-# CLOVA NSML, simulated, at {url}
+# A simulated CLOVA NSML listens at {url}
 # Project bert: run 2 in progress with 4 nodes, one of them pending; run 1 completed.
 # Project demo-notebook: run 1 in progress with 1 node.
-# Next, in another shell: paste the lines below, then for example
+# To use it, paste the lines below into another shell. Then run, for example:
 #   echo 'plugin: navercloud.nsml.nodes' > demo.nsml.yml
 #   ansible-inventory -i demo.nsml.yml --graph
 #   ansible -i demo.nsml.yml nsml_ready -m ansible.builtin.ping
-{examples}# Ctrl-C here ends it all."""
+{examples}# To stop the simulator, press Ctrl-C here."""
 
 EXAMPLES = """\
-# To try an example, add this to its commands, in its directory below docs/examples:
+# To run an example, change to its directory below docs/examples, and add this option to its commands:
 #   -e @{variables}
 """
 
-# What differs from real nodes: these are processes of this machine, which installs nothing for them and creates no user.
+# Simulated nodes are processes of this machine, so the examples must not install packages or create users.
 VARIABLES = """\
 ansible_user: {user}
 ansible_ssh_private_key_file: {key}
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def demonstration(pending: float | None = None) -> list[Project]:
-    """A training run with a node that still starts (it runs after `pending` seconds), an old run, and a notebook."""
+    """Return a training run with a node that is starting (it runs after `pending` seconds), an old run, and a notebook."""
     starts = [] if pending is None else [(pending, {"state": NODE_RUNNING})]
     training = [Node(rank=rank, command="torchrun train.py") for rank in range(3)]
     training.append(Node(rank=3, command="torchrun train.py", state=NODE_PENDING, changes=starts))
@@ -82,9 +82,9 @@ def demonstration(pending: float | None = None) -> list[Project]:
 
 
 def variables_file(directory: Path, environment: Mapping[str, str]) -> Path:
-    """Write the variables with which docs/examples run on simulated nodes, and return the file.
+    """Write the variables that docs/examples need for simulated nodes, and return the file.
 
-    :param environment: the simulator's
+    :param environment: the environment variables of the simulator
     """
     file = directory / "simulated.yml"
     user, key = environment["ANSIBLE_REMOTE_USER"], environment["ANSIBLE_PRIVATE_KEY_FILE"]
@@ -94,21 +94,21 @@ def variables_file(directory: Path, environment: Mapping[str, str]) -> Path:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.simulator", description="Simulate CLOVA NSML on loopback.")
-    parser.add_argument("--environment", type=Path, metavar="FILE", help="write the export lines to FILE once all listens")
-    parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="serve the API only, without nodes to log in to")
-    parser.add_argument("--pending", type=float, metavar="SECONDS", help="the pending node runs after SECONDS (default: never)")
-    parser.add_argument("--requests", action="store_true", help="show each request and its status on standard error")
+    parser.add_argument("--environment", type=Path, metavar="FILE", help="write the export lines to FILE when all is ready")
+    parser.add_argument("--no-ssh", dest="ssh", action="store_false", help="serve only the API, without nodes to log in to")
+    parser.add_argument("--pending", type=float, metavar="SECONDS", help="start the pending node after SECONDS (default: never)")
+    parser.add_argument("--requests", action="store_true", help="print each request and its status on standard error")
     return parser.parse_args()
 
 
 def _quote(value: str) -> str:
-    """The value in single quotes, for any POSIX shell."""
+    """Return the value in single quotes, for any POSIX shell."""
     return "'" + value.replace("'", "'\\''") + "'"
 
 
 @contextmanager
 def _file(path: Path, text: str) -> Iterator[None]:
-    """A file that is there in full or not at all, and gone at the end."""
+    """Create a file that is never visible in part, and remove it at the end."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as unfinished:
         unfinished.write(text)
     Path(unfinished.name).replace(path)

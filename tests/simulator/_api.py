@@ -24,9 +24,9 @@ from ._world import ABSENT, Project, Run, World
 
 PREFIX: Final = "/nsml/v1"
 DEFAULT_PAGE_SIZE: Final = 10
-# Nobody waits for open requests at the end; 0 would mean forever.
+# Open requests do not delay the end. 0 would mean no limit.
 SHUTDOWN_SECONDS: Final = 0.1
-# Tells of each request and the status of its answer, for those who turn it on.
+# Logs each request and the status of its answer. Off by default.
 REQUESTS: Final = logging.getLogger("nsml-simulator.requests")
 
 Item = TypeVar("Item")
@@ -35,7 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Record:
-    """One request as it came in, and the status of its answer once it has one."""
+    """A request as received, and the status of its answer once there is one."""
 
     method: str
     path: str
@@ -44,21 +44,21 @@ class Record:
 
 
 class Api:
-    """The HTTP side of the service, and what a test may look at or change while it answers."""
+    """The HTTP side of the service, with attributes that a test may read or change while it runs."""
 
     def __init__(self, world: World, behaviour: Behaviour, credentials: Credentials) -> None:
         self.world = world
         self.behaviour = behaviour
         self.credentials = credentials
         self.requests: list[Record] = []
-        # Called with the number of the request, from 1, before its answer is made.
+        # Called with the number of the request, from 1, before the answer is created.
         self.before_answer: Callable[[int], None] | None = None
         self._refresh: Callable[[], Awaitable[None]] | None = None
         self._prepared: deque[Answer] = deque()
 
     @property
     def projects(self) -> list[Project]:
-        """All projects, alive: each request sees them as they are then."""
+        """All projects. Each request uses their current state."""
         return self.world.projects
 
     @projects.setter
@@ -66,11 +66,11 @@ class Api:
         self.world.projects = projects
 
     def answer_next(self, answer: Answer, times: int = 1) -> None:
-        """Give the next requests this answer, whatever they ask."""
+        """Return this answer to the next requests, whatever they request."""
         self._prepared.extend([answer] * times)
 
     def _runner(self) -> web.AppRunner:
-        """The application, not yet set up."""
+        """Return the application, before its setup."""
         app = web.Application(middlewares=[self._gateway])
         for path, handler in {
             "/projects": self._list_projects,
@@ -83,7 +83,7 @@ class Api:
 
     @web.middleware
     async def _gateway(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """The way in and out of every request, also one for an unknown URL."""
+        """Handle every request, including one for an unknown URL."""
         record = Record(request.method, request.raw_path, request.headers.copy())
         self.requests.append(record)
         number = len(self.requests)
@@ -166,7 +166,7 @@ class Api:
         return items if self.behaviour.order == "oldest" else items[::-1]
 
     def _fault(self, request: web.Request) -> Any:
-        """What a page of this number is answered with instead, ABSENT when that is nothing."""
+        """Return the answer that replaces the requested page, or ABSENT."""
         number = request.query.get("page", "")
         return self.behaviour.faults.get(int(number), ABSENT) if number.isdecimal() else ABSENT
 
@@ -179,7 +179,7 @@ class Api:
 
 
 def _page(items: Sequence[Item], query: Mapping[str, str], behaviour: Behaviour) -> Sequence[Item] | Answer:
-    """The part of the list that the query asks for, as far as the server honours it, or an answer in its place."""
+    """Return the part of the list that the query requests, as far as the server honors it, or an answer that replaces it."""
     index = _whole_number(query, "page", behaviour.first_page) - behaviour.first_page
     asked = _whole_number(query, "pageSize", DEFAULT_PAGE_SIZE)
     if asked < 1:
@@ -204,7 +204,7 @@ def _whole_number(query: Mapping[str, str], name: str, default: int) -> int:
     try:
         return int(query.get(name, default))
     except ValueError:
-        raise bad_request(f"{name} must be a whole number.") from None
+        raise bad_request(f"{name} must be an integer.") from None
 
 
 def _response(answer: Answer) -> web.Response:
@@ -213,7 +213,7 @@ def _response(answer: Answer) -> web.Response:
 
 
 async def _send_cut(request: web.Request, whole: web.StreamResponse, cut: int) -> web.StreamResponse:
-    """Promise the whole body, send its beginning and close the connection."""
+    """Announce the whole body, send its beginning and close the connection."""
     assert isinstance(whole, web.Response)
     assert isinstance(whole.body, bytes)
     part = web.StreamResponse(status=whole.status, headers=whole.headers)

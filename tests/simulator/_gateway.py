@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gateway in front of the service: who may pass, and the shape of its refusals."""
+"""The gateway in front of the service: authentication, and the format of its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CLOCK_DIFFERENCE: Final = 300.0
 
 @dataclass(frozen=True)
 class Credentials:
-    """The three keys that a caller needs."""
+    """The three keys that a client needs."""
 
     access_key: str
     secret_key: str
@@ -26,7 +26,7 @@ class Credentials:
 
 
 class Refusal(Exception):
-    """An answer in the gateway's own words instead of the service's."""
+    """An error of the gateway, which replaces the answer of the service."""
 
     def __init__(self, status: int, code: str, message: str, details: str) -> None:
         super().__init__(message)
@@ -35,33 +35,33 @@ class Refusal(Exception):
 
 
 def bad_request(details: str) -> Refusal:
-    """The request makes no sense."""
+    """Return the error for an invalid request."""
     return Refusal(400, "100", "Bad Request Exception", details)
 
 
 def unauthenticated(details: str) -> Refusal:
-    """A key, the signature or the time is wrong."""
+    """Return the error for a wrong key, signature or time."""
     return Refusal(401, "200", "Authentication Failed", details)
 
 
 def not_found(details: str = "URL not found.") -> Refusal:
-    """There is nothing at this URL."""
+    """Return the error for an unknown URL."""
     return Refusal(404, "300", "Not Found Exception", details)
 
 
 def method_not_allowed() -> Refusal:
-    """There is something at this URL, but not for this method."""
+    """Return the error for a URL that does not support the method."""
     return Refusal(405, "100", "Bad Request Exception", "Method not allowed.")
 
 
 def sign(method: str, target: str, timestamp: str, access_key: str, secret_key: str) -> str:
-    """Signature v2 over the method and the path with its query, exactly as sent."""
+    """Return the signature v2 of the method and the path with its query, exactly as sent."""
     message = f"{method} {target}\n{timestamp}\n{access_key}"
     return base64.b64encode(hmac.digest(secret_key.encode(), message.encode(), hashlib.sha256)).decode()
 
 
 def check(method: str, target: str, headers: Mapping[str, str], credentials: Credentials, now: float) -> None:
-    """Raise a refusal unless the five headers are there and right. `now` is in seconds since the epoch."""
+    """Raise a refusal unless the five headers are present and correct. `now` is in seconds since the epoch."""
     timestamp = _header(headers, "x-ncp-apigw-timestamp")
     access_key = _header(headers, "x-ncp-iam-access-key")
     signature = _header(headers, "x-ncp-apigw-signature-v2")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One command in a node: a real child process whose files, signals and end are those of an SSH session."""
+"""One command in a node: a real child process, connected to an SSH session with its files, signals and exit status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from typing import Final
 import asyncssh
 
 SHELL: Final = "/bin/sh"
-# The Python that runs the simulator comes first: it is known to work.
+# The Python that runs the simulator comes first, because it is known to work.
 PATH: Final = f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # A new session gets its controlling terminal by opening it by name; inheriting it is not enough.
 ON_TERMINAL: Final = 'terminal=$1; shift; exec "$@" <"$terminal" >"$terminal" 2>&1'
@@ -34,7 +34,7 @@ CHUNK: Final = 65536
 
 @dataclass
 class _Plumbing:
-    """The child's ends of its three files, and ours. On a terminal, errors come with the output."""
+    """Both ends of the three files of the child. On a terminal, errors are part of the output."""
 
     child: tuple[int, int, int]
     stdin: int
@@ -43,7 +43,7 @@ class _Plumbing:
 
 
 async def run(process: asyncssh.SSHServerProcess[bytes], home: Path, variables: Mapping[str, str]) -> None:
-    """Run the command, or a shell, and pass on its end. When this is cancelled the child is killed, with its group."""
+    """Run the command or a shell, and forward its exit status. A cancellation kills the process group of the child."""
     command = [SHELL, "-c", process.command] if process.command else [SHELL]
     environment = _environment(process.term_type, home, variables)
     if process.term_type is not None:  # it may be empty
@@ -61,7 +61,7 @@ async def run(process: asyncssh.SSHServerProcess[bytes], home: Path, variables: 
         status = await child.wait()
     finally:
         feeding.cancel()
-        # Not known to have ended, yet it may have a moment ago.
+        # The child may have ended since the last check.
         if child.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -75,7 +75,7 @@ async def run(process: asyncssh.SSHServerProcess[bytes], home: Path, variables: 
 def _environment(terminal: str | None, home: Path, variables: Mapping[str, str]) -> dict[str, str]:
     user = getpass.getuser()
     clean = {"HOME": str(home), "LANG": "C.UTF-8", "LOGNAME": user, "PATH": PATH, "SHELL": SHELL, "USER": user}
-    clean["TMPDIR"] = str(home)  # what a command that is killed leaves behind goes with the node
+    clean["TMPDIR"] = str(home)  # removed with the node, even if the command is killed
     return {**clean, **variables, **({"TERM": terminal} if terminal else {})}
 
 
@@ -109,13 +109,13 @@ async def _start(command: list[str], plumbing: _Plumbing, home: Path, environmen
 
 
 async def _drain(file: int, writer: asyncssh.SSHWriter[bytes]) -> None:
-    """Pass on output up to its end."""
+    """Forward the output until its end."""
     reader = asyncio.StreamReader()
     transport, _protocol = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(file, "rb", buffering=0)
     )
     try:
-        # A terminal ends with an OSError, and the client may leave before the end.
+        # A terminal ends with an OSError, and the client may disconnect before the end.
         with suppress(OSError, asyncssh.DisconnectError):
             while data := await reader.read(CHUNK):
                 writer.write(data)
@@ -125,14 +125,14 @@ async def _drain(file: int, writer: asyncssh.SSHWriter[bytes]) -> None:
 
 
 async def _feed(process: asyncssh.SSHServerProcess[bytes], file: int, group: int) -> None:
-    """Pass on input up to its end, and the signals and new terminal sizes that come with it."""
-    # asyncio has writers for pipes, but no public protocol for them alone: this one has a reader that nobody uses.
+    """Forward the input until its end, with the signals and new terminal sizes in it."""
+    # asyncio does not have a public protocol for writers alone, so this one has an unused reader.
     transport, protocol = await asyncio.get_running_loop().connect_write_pipe(
         lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), os.fdopen(file, "wb", buffering=0)
     )
     writer = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())
     try:
-        # The child may end, or close its input, before it has read all; and the client may leave.
+        # The child may end or close its input before it has read everything, and the client may disconnect.
         with suppress(OSError, asyncssh.DisconnectError):
             while True:
                 try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator as tests see it: a context manager whose event loop runs in a thread of its own."""
+"""The interface for tests: a context manager that runs the simulator's event loop in a separate thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CREDENTIALS: Final = Credentials(
 
 
 class Simulator(Api):
-    """The NSML API on loopback, and with `ssh` its nodes too, from `with` to the end of its block."""
+    """The NSML API on loopback, and with `ssh` also its nodes, for the duration of a `with` block."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Simulator(Api):
         self._thread.shutdown()
 
     async def _serve(self, ready: Future[None]) -> None:
-        """Serve until told to stop. What goes wrong here comes out at the `with`."""
+        """Serve until asked to stop. An exception here is raised in the `with` statement."""
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         async with self._http(), self._nodes_on_ssh():

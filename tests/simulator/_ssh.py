@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nodes that answer SSH on loopback: each has its own port, host key and home, and runs real commands there."""
+"""Nodes that accept SSH connections on loopback. Each has its own port, host key and home, and runs real commands."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USER: Final = "nsml"
 
 
 class Fleet:
-    """One SSH server for each running node, except where the world already says on which port the node listens."""
+    """One SSH server for each running node, except for nodes that already have a port in the world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -41,7 +41,7 @@ class Fleet:
         self._client_key_file = self._folder / "id_ed25519"
         self._client_key_file.touch(mode=0o600)
         self._client_key.write_private_key(self._client_key_file)
-        # Ansible does not quote the interpreter's path, which may have a blank in it.
+        # Ansible does not quote the path of the interpreter, which may contain a blank.
         self._python = self._folder / "python"
         self._python.symlink_to(sys.executable)
         self._servers: dict[Node, NodeServer] = {}
@@ -49,8 +49,8 @@ class Fleet:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What Ansible needs to log in. Host keys are checked as always."""
-        # Long enough for a busy machine: a connection that closes before its first user has come fails that one.
+        """Return what Ansible needs to log in. SSH checks host keys as usual."""
+        # Long enough for a busy machine: if a connection closes before its first use, that use fails.
         ssh_args = ["ControlMaster=auto", "ControlPersist=10s", "IdentitiesOnly=yes"]
         ssh_args.append(f'UserKnownHostsFile="{self._known_hosts}"')
         return {
@@ -58,13 +58,13 @@ class Fleet:
             "ANSIBLE_PYTHON_INTERPRETER": str(self._python),
             "ANSIBLE_REMOTE_TEMP": "$HOME/.ansible/tmp",
             "ANSIBLE_REMOTE_USER": USER,
-            # The path of a control socket must be short, which a home's need not be.
+            # The path of a control socket must be short. The path of a home may be long.
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
             "ANSIBLE_SSH_ARGS": " ".join(f"-o {shlex.quote(arg)}" for arg in ssh_args),
         }
 
     async def refresh(self) -> None:
-        """Start the servers of nodes that run by now, and stop those of nodes that no longer do."""
+        """Start the servers of nodes that now run, and stop the servers of nodes that no longer run."""
         async with self._refreshing:
             running = dict(self._running())
             for node in [node for node in self._servers if node not in running]:
@@ -77,10 +77,10 @@ class Fleet:
         """Stop every server and every process in the nodes, and remove all files."""
         for node in list(self._servers):
             await self._stop(node)
-        self._temporary.cleanup()  # also where SSH, whose connections just ended, removes its sockets meanwhile
+        self._temporary.cleanup()  # ignores files that SSH removes at the same time
 
     def _running(self) -> Iterator[tuple[Node, dict[str, str]]]:
-        """The nodes that should listen now, with the variables that the service sets inside them."""
+        """Yield the nodes that should listen now, with the variables that the service sets in them."""
         seconds = self._world.seconds
         for project in self._world.projects:
             for run in project.runs:
@@ -114,7 +114,7 @@ class Fleet:
 
 
 class NodeServer(asyncssh.SSHServer):
-    """One node: its listener, its connections and the processes inside."""
+    """One node: its listener, its connections and its processes."""
 
     def __init__(self, home: Path, variables: dict[str, str], client_key: asyncssh.SSHKey) -> None:
         self._home = home
@@ -123,13 +123,13 @@ class NodeServer(asyncssh.SSHServer):
         self._host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._connections: weakref.WeakSet[asyncssh.SSHServerConnection] = weakref.WeakSet()
         self._tasks: set[asyncio.Task[None]] = set()
-        # Ansible asks the shell for ~nsml, which is no user of this machine. The shell leaves it as it is, so this
-        # link makes it lead home from there, where every command starts.
+        # Ansible asks the shell for ~nsml, which is not a user of this machine, so the shell does not expand it. Commands
+        # start in the home, where this link makes the unexpanded name lead to the home.
         (home / f"~{USER}").symlink_to(".")
 
     @property
     def host_key(self) -> str:
-        """The public host key as known_hosts has it."""
+        """Return the public host key in the format of known_hosts."""
         return self._host_key.export_public_key().decode().strip()
 
     async def start(self) -> int:
@@ -148,7 +148,7 @@ class NodeServer(asyncssh.SSHServer):
         return self._listener.get_port()
 
     async def stop(self) -> None:
-        """End the listener, the connections and all processes, those in the background too."""
+        """Stop the listener, the connections and all processes, including those in the background."""
         self._listener.close()
         for connection in list(self._connections):
             connection.abort()
@@ -170,7 +170,7 @@ class NodeServer(asyncssh.SSHServer):
         return username in (USER, getpass.getuser()) and key == self._client_key.convert_to_public()
 
     def _session(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        """Serve a command in a task that ends at the latest when its channel closes."""
+        """Run a command in a task that ends when its channel closes, or earlier."""
         session = self._keep(_session.run(process, self._home, self._variables))
         self._keep(_cancel_at_end(process.channel, session))
 
@@ -182,14 +182,14 @@ class NodeServer(asyncssh.SSHServer):
 
 
 class _HomeSFTPServer(asyncssh.SFTPServer):
-    """Files of this machine; relative paths begin at the node's home."""
+    """SFTP access to the files of this machine. Relative paths start in the home of the node."""
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
         super().__init__(channel)
         self._home = os.fsencode(home)
 
     def map_path(self, path: bytes) -> bytes:
-        return os.path.join(self._home, path)  # noqa: PTH118 - pathlib knows no bytes
+        return os.path.join(self._home, path)  # noqa: PTH118 - pathlib does not support bytes
 
     def exit(self) -> None:
         # Without an exit status, OpenSSH's scp reports a failure.
@@ -202,5 +202,5 @@ async def _cancel_at_end(channel: asyncssh.SSHServerChannel[bytes], session: asy
 
 
 def processes_with_home(home: Path) -> Iterator[int]:
-    """Yield the IDs of the processes that live in this home."""
+    """Yield the IDs of the processes with this home."""
     return processes_with("HOME", home)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the service holds: projects, their runs and their nodes. Plain data that a test may change at any time."""
+"""The data of the service: projects, their runs and their nodes. A test may change them at any time."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ NODE_PENDING: Final = "NODE_STATE_PENDING"
 RUN_IN_PROGRESS: Final = "RUN_STATE_IN_PROGRESS"
 RUN_COMPLETED: Final = "RUN_STATE_COMPLETED"
 
-# As a value in `extra`: leave this field out of the row.
+# A value in `extra` that removes the field from the row.
 ABSENT: Final = object()
 
 
 @dataclass(eq=False, kw_only=True)
 class _Row:
-    """What every row can be told: `extra` fields to add, replace or leave out, or a `raw` value instead of it."""
+    """Base of all rows: `extra` fields to add, replace or remove, or a `raw` value that replaces the row."""
 
     extra: dict[str, Any] = field(default_factory=dict)
     raw: Any = ABSENT
 
     def finish(self, row: dict[str, Any]) -> Any:
-        """The row as the API sends it."""
+        """Return the row as the API sends it."""
         if self.raw is not ABSENT:
             return self.raw
         return {name: value for name, value in {**row, **self.extra}.items() if value is not ABSENT}
@@ -42,8 +42,8 @@ class _Row:
 class Node(_Row):
     """One node of a run.
 
-    `changes` are pairs of (seconds since the start, attributes that are new from then on). A node is listed from
-    `appears` until `vanishes`, seconds likewise.
+    `changes` are pairs of (seconds since the start, attributes that change at that time). A node is listed from
+    `appears` until `vanishes`, also in seconds since the start.
     """
 
     rank: int = 0
@@ -63,14 +63,14 @@ class Node(_Row):
     vanishes: float = math.inf
 
     def at(self, seconds: float) -> Node | None:
-        """The node as it is at that time, or None when it is not listed."""
+        """Return the node in its state at that time, or None if it is not listed."""
         if not self.appears <= seconds < self.vanishes:
             return None
         due = [attributes for moment, attributes in self.changes if moment <= seconds]
         return replace(self, **{name: value for attributes in due for name, value in attributes.items()})
 
     def row(self, project: Project, run: Run) -> Any:
-        """The node as the node list shows it."""
+        """Return the node as a row of the list of nodes."""
         return self.finish(
             {
                 "nodeId": self.id,
@@ -105,7 +105,7 @@ class Run(_Row):
     update_time: str = "2024-09-03 10:39:51"
 
     def row(self, project: Project) -> Any:
-        """The run as the run list shows it."""
+        """Return the run as a row of the list of runs."""
         return self.finish(
             {
                 "runName": self.name,
@@ -120,7 +120,7 @@ class Run(_Row):
         )
 
     def detail(self, project: Project) -> Any:
-        """The run as a request for it alone shows it."""
+        """Return the run as the response to a request for one run."""
         return self.finish(
             {
                 "runName": self.name,
@@ -141,7 +141,7 @@ class Run(_Row):
 
 @dataclass(eq=False)
 class Project(_Row):
-    """One project, with its runs. IDs that are not given are made from the names, the same ones each time."""
+    """One project, with its runs. Missing IDs are derived from the names, so they are the same each time."""
 
     name: str
     id: str = ""
@@ -154,13 +154,13 @@ class Project(_Row):
         self.name_nodes()
 
     def name_nodes(self) -> None:
-        """Give an ID to each node that has none. A number is used once, so no ID ever comes back for another node."""
+        """Give an ID to each node without one. A number is used once, so two nodes never have the same ID."""
         for run in self.runs:
             for node in run.nodes:
                 node.id = node.id or _made_id(self.id, next(self._numbers))
 
     def row(self, node_count: int) -> Any:
-        """The project as the project list shows it."""
+        """Return the project as a row of the list of projects."""
         return self.finish(
             {
                 "projectId": self.id,
@@ -177,7 +177,7 @@ class Project(_Row):
 
 
 class World:
-    """All projects, and the clock by which their nodes change."""
+    """All projects, and the clock that controls the changes of their nodes."""
 
     def __init__(self, projects: list[Project], clock: Callable[[], float] = time.monotonic) -> None:
         self.projects = projects
@@ -186,25 +186,25 @@ class World:
 
     @property
     def seconds(self) -> float:
-        """Time since the start."""
+        """Return the seconds since the start."""
         return self._clock() - self._start
 
     def run(self, project_id: str, run_name: str) -> tuple[Project, Run] | None:
-        """The run of that name, with its project."""
+        """Return the run of that name with its project, or None."""
         for project in self.projects:
             if project.id == project_id:
                 return next(((project, run) for run in project.runs if run.name == run_name), None)
         return None
 
     def nodes(self, project: Project, run: Run) -> list[Node]:
-        """The run's nodes as they are now."""
+        """Return the nodes of the run in their current state."""
         project.name_nodes()
         seconds = self.seconds
         return [present for node in run.nodes if (present := node.at(seconds))]
 
 
 def vendor_example() -> list[Project]:
-    """The one node of the vendor's reference page, with the page's own masks in the IDs."""
+    """Return the node in the vendor's API reference, with the masked IDs of the reference."""
     node = Node(
         rank=0,
         id="******0lonwq7k******",
@@ -218,7 +218,7 @@ def vendor_example() -> list[Project]:
 
 
 def _made_id(*parts: object) -> str:
-    """Twenty lower-case letters and digits, like the service's own IDs."""
+    """Return twenty lower-case letters and digits, like the IDs of the service."""
     alphabet = string.ascii_lowercase + string.digits
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return "".join(alphabet[byte % len(alphabet)] for byte in digest[:20])

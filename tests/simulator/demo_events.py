@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Show the event source at work on simulated nodes: `make demo-events`, or `python -m tests.simulator.demo_events`."""
+"""Demonstrate the event source with simulated nodes: `make demo-events`, or `python -m tests.simulator.demo_events`."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ RULEBOOK, INVENTORY = HERE / "demo.rulebook.yml", HERE / "demo.nsml.yml"
 
 
 def main() -> int:
-    """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
+    """Run the demonstration and return its exit code. Ctrl-C and SIGTERM also end the processes that it started."""
     if not shutil.which("java") and "JAVA_HOME" not in os.environ:
         print("ansible-rulebook needs Java 17 or newer, for example Debian's package openjdk-17-jre-headless.", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        # Not below the checkout: the path of a control socket must be short.
+        # Outside the checkout, because the path of a control socket must be short.
         with tempfile.TemporaryDirectory(prefix="nsml-demo-") as scratch, Simulator(demonstration(), ssh=True) as simulator:
             return _show(simulator, Path(scratch))
     except KeyboardInterrupt:
@@ -44,7 +44,7 @@ def _show(simulator: Simulator, scratch: Path) -> int:
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "NCLOUD_", "NCP_"))}
     settings = {"ANSIBLE_COLLECTIONS_PATH": str(collections), "ANSIBLE_HOME": str(scratch / "ansible"), "PATH": path}
     environment = {**mine, **simulator.environment, **settings}
-    print(f"# CLOVA NSML is simulated at {simulator.url}; nothing leaves this machine.\n")
+    print(f"# A simulated CLOVA NSML listens at {simulator.url}. No request leaves this machine.\n")
     install = ["ansible-galaxy", "collection", "install", ".", "--collections-path", str(collections)]
     subprocess.run(install, env=environment, check=True, stdout=subprocess.DEVNULL)
     print(f"$ cat {RULEBOOK}\n{RULEBOOK.read_text(encoding='utf-8')}")
@@ -52,7 +52,7 @@ def _show(simulator: Simulator, scratch: Path) -> int:
 
 
 def _follow(simulator: Simulator, environment: Mapping[str, str]) -> int:
-    """Run the rulebook, and let the next thing happen once it has reacted to the one before."""
+    """Run the rulebook, and trigger each change after the rulebook has reacted to the previous one."""
     run = simulator.projects[0].runs[1]
 
     def let_run() -> None:
