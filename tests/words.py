@@ -86,15 +86,17 @@ EXCLUDED = ("README.md",)
 def main() -> int:
     """Print each place, and return 1 if there is one."""
     modules = [file for folder in ("extensions", "plugins", "tests") for file in sorted((ROOT / folder).rglob("*.py"))]
-    pages = [file for pattern in FILES for file in sorted(ROOT.glob(pattern)) if file.is_file()]
     found = [line for file in modules for line in check(file.relative_to(ROOT), file.read_text(encoding="utf-8"))]
-    for file in pages:
-        path = file.relative_to(ROOT)
-        if not path.as_posix().startswith(EXCLUDED):
-            found += check_page(path, file.read_text(encoding="utf-8"))
+    found += [line for file in pages() for line in check_page(file.relative_to(ROOT), file.read_text(encoding="utf-8"))]
     print(*found, sep="\n")
     print(f"{len(found)} words that style gave up", file=sys.stderr)
     return bool(found)
+
+
+def pages() -> list[Path]:
+    """Return the files that people read."""
+    files = [file for pattern in FILES for file in sorted(ROOT.glob(pattern)) if file.is_file()]
+    return [file for file in files if not file.relative_to(ROOT).as_posix().startswith(EXCLUDED)]
 
 
 def check(path: Path, source: str) -> Iterator[str]:

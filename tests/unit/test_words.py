@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.navercloud.nsml.tests.words import check, check_page, strings
+from ansible_collections.navercloud.nsml.tests.words import ROOT, check, check_page, pages, strings
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,22 @@ def test_a_word_in_the_name_of_a_module_is_found() -> None:
 def test_a_word_on_a_page_is_found_with_its_line(page: str, word: str) -> None:
     (found,) = check_page(Path("README.md"), page)
     assert found.startswith(f"README.md:1: '{word}' in page")
+
+
+@pytest.mark.parametrize("page", ["There is no release yet.", "The run is no longer chosen.", "The plugin is no more than that."])
+def test_right_english_on_a_page_is_left_alone(page: str) -> None:
+    assert list(check_page(Path("README.md"), page)) == []
+
+
+@pytest.mark.parametrize("path", ["plugins/nodes.py", "extensions/eda/plugins/event_source/nodes.py"])
+def test_a_word_in_a_message_of_a_plugin_is_found(path: str) -> None:
+    (found,) = check(Path(path), 'message = "The key is no string."')
+    assert found.startswith(f"{path}:1: 'is no' in message")
+
+
+@pytest.mark.parametrize("path", ["CONTRIBUTING.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/bug.yml", "docs/performance.md"])
+def test_the_page_is_searched(path: str) -> None:
+    assert ROOT / path in pages()
 
 
 def test_the_strings_of_a_module_are_those_that_are_not_docstrings() -> None:
