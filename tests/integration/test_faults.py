@@ -115,6 +115,7 @@ class Fault:
     :param before: another source, in INI form, that is read first
     :param tls: whether the service speaks https, with a certificate that nobody trusts
     :param warns: whether it is no more than a warning, and the hosts are there
+    :param listed: whether the page lists it, which has a message of the same form once
     """
 
     name: str
@@ -129,6 +130,7 @@ class Fault:
     before: str = ""
     tls: bool = False
     warns: bool = False
+    listed: bool = True
 
 
 KEY_FAULTS = [
@@ -150,12 +152,14 @@ KEY_FAULTS = [
         ("Cannot evaluate the template in 'api_key'", "'nowhere' is undefined"),
         "",
         options=f"{QUICK}api_key: '{{{{ nowhere }}}}'\n",
+        listed=False,
     ),
     Fault(
         "A key that is not a string",
         ("'secret_key'", "must be a string"),
         "",
         options=f"{QUICK}secret_key: [mine]\n",
+        listed=False,
     ),
     Fault(
         "A profile without a configuration file",
@@ -201,8 +205,9 @@ KEY_FAULTS = [
     Fault(
         "Wrong secret key",
         ("401", "Authentication Failed"),
-        "The service does not say which key is wrong. First check that the access key and the secret key belong together.",
+        "",
         environment={"NCLOUD_SECRET_ACCESS_KEY": "wrongSecretKey"},
+        listed=False,
     ),
     Fault(
         "Wrong API key",
@@ -503,14 +508,16 @@ SERVICE_FAULTS = [
     Fault(
         "The service fails",
         ("500", "Unexpected Error"),
-        "Send the whole message, because support needs the trace ID and the request ID.",
+        "Send the whole message, because support needs the trace ID and the request ID. If the message quotes the words of a"
+        " web page, a server between you and the service responded.",
         always(Answer(status=500, body=gateway("900", "Unexpected Error"))),
     ),
     Fault(
         "The service fails with an HTML page",
         ("502", "Bad Gateway"),
-        "A server between you and the service responded. The message shows its page without the markup.",
+        "",
         always(Answer(status=502, body="<html><body><h1>Bad Gateway</h1></body></html>")),
+        listed=False,
     ),
     Fault(
         "The service refuses the request",
@@ -725,9 +732,9 @@ def test_the_message_has_the_remedy_and_no_secret(fault: Fault, monkeypatch: pyt
     words = message(seen(fault, monkeypatch, tmp_path), warns=fault.warns)
     for part in fault.seen:
         assert part in words
-    if os.environ.get("UPDATE_DOCS"):
+    if fault.listed and os.environ.get("UPDATE_DOCS"):
         write(fault, entry(fault, words))
-    assert f"\n\n{entry(fault, words).rstrip()}\n" in PAGE.read_text()
+    assert not fault.listed or f"\n\n{entry(fault, words).rstrip()}\n" in PAGE.read_text()
 
 
 def write(fault: Fault, text: str) -> None:
@@ -841,7 +848,9 @@ def test_each_part_of_a_message_that_the_page_explains_is_in_a_message() -> None
 def test_the_page_has_no_entry_but_these() -> None:
     titles = re.findall(r"^(.+)\n([-~])\2+$", PAGE.read_text().partition(MARK)[2], re.MULTILINE)
     assert titles == [
-        pair for title, faults in SECTIONS.items() for pair in [(title, "-"), *((fault.name, "~") for fault in faults)]
+        pair
+        for title, faults in SECTIONS.items()
+        for pair in [(title, "-"), *((fault.name, "~") for fault in faults if fault.listed)]
     ]
 
 
