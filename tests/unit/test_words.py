@@ -55,7 +55,9 @@ def test_a_word_in_a_message_of_a_plugin_is_found(path: str) -> None:
     assert found.startswith(f"{path}:1: 'is no' in message")
 
 
-@pytest.mark.parametrize("path", ["CONTRIBUTING.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/bug.yml", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "CONTRIBUTING.md", "SECURITY.md", ".github/ISSUE_TEMPLATE/bug.yml", "docs/performance.md"]
+)
 def test_the_page_is_searched(path: str) -> None:
     assert ROOT / path in pages()
 
