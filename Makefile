@@ -1,6 +1,6 @@
-# Two commands for everybody: make demo, make test. Both set up what they need in .venv, once. `make help` lists all.
-# Another Python or ansible-core: make test PYTHON=python3.12 CORE='ansible-core~=2.18.0' VENV=.venv-2.18
-# The others are sessions of nox, which sets up what each needs: see noxfile.py.
+# The two main commands are make demo and make test. Both set up an environment in .venv once. `make help` lists all targets.
+# To use another Python or ansible-core: make test PYTHON=python3.12 CORE='ansible-core~=2.18.0' VENV=.venv-2.18
+# Most other targets are sessions of nox, which sets up an environment for each: see noxfile.py.
 
 PYTHON ?= python3
 CORE ?= ansible-core
@@ -13,7 +13,7 @@ CHECK_PYTHON = @"$(PYTHON)" -c 'import sys; \
   sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, for example: make PYTHON=python3.12")'
 
 TARGETS = help demo demo-events test lint docs coverage mutation benchmark release-check clean
-# Directories that are named as a target, such as tests, would count as made.
+# make takes a directory with the name of a target, such as tests, for a target that is up to date.
 UNKNOWN = $(filter-out $(TARGETS) %/.ready,$(MAKECMDGOALS))
 $(if $(UNKNOWN),$(error There is no target '$(firstword $(UNKNOWN))'. 'make help' lists the targets))
 
@@ -33,17 +33,18 @@ test: $(READY) ## Run the suite, or a part of it: TESTS=tests/unit/test_errors.p
 
 lint: .venv-nox/.ready ## Check style, types, spelling, workflows and licenses
 docs: .venv-nox/.ready ## Build the documentation as web pages in build/docs, and check its links
-coverage: .venv-nox/.ready ## List the lines and branches that no test reaches
+coverage: .venv-nox/.ready ## List the lines and branches that no test covers
 mutation: .venv-nox/.ready ## List the changes to the code that no test notices (hours)
-release-check: .venv-nox/.ready ## Do all of a release but the upload, in a copy
+release-check: .venv-nox/.ready ## Run all steps of a release except the upload, in a copy
 lint docs coverage mutation release-check:
 	UV_PYTHON_DOWNLOADS=never .venv-nox/bin/nox --session "$(subst -,_,$@)"
 
-# Some ten minutes; shorter with ROUNDS=3, or ONLY=hcloud, which writes no page. Other clouds' plugins come with the newest core alone.
+# This takes about ten minutes. ROUNDS=3 makes it shorter, and so does ONLY=hcloud, which does not write the page. The plugins of other
+# clouds are installed with the newest core only.
 benchmark: $(VENV)-benchmark/.ready ## Compare the plugin with those of other clouds (10 minutes)
 	@"$(VENV)-benchmark/bin/python" -m tests.benchmark --rounds "$(ROUNDS)" --only "$(ONLY)"
 
-clean: ## Remove all that these have made
+clean: ## Remove all files that these targets created
 	rm -rf .venv .venv-* .nox build .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
 
 $(READY): requirements.txt tests/requirements.txt

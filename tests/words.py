@@ -73,7 +73,7 @@ FILES = (
     ".github/**/*.*",
     "changelogs/fragments/*.yml",
     "docs/*.md",
-    "docs/docsite/rst/*.rst",
+    "docs/docsite/**/*.rst",
     "docs/examples/**/*.*",
     "tests/benchmark/*.md",
     "tests/simulator/*.yml",
