@@ -145,6 +145,21 @@ def test_a_field_that_could_be_a_template_is_left_out_and_named(template: str, h
     assert event["nsml"]["node"]["note"] == "plain"
 
 
+def test_a_field_of_a_run_that_could_be_a_template_is_left_out_and_named() -> None:
+    begun, over = Run(*KEY, "{{ 1 }}", "{{ 2 }}"), Run(*KEY, "{{ 1 }}", "RUN_STATE_COMPLETED")
+    *_nodes, event = events(chosen(RUNNING, run=begun), chosen(RUNNING, run=over))
+    assert event["nsml"]["omitted"] == ["project_name"]
+    assert event["nsml"]["run"]["status"] == "RUN_STATE_COMPLETED"
+    assert event["nsml"]["before"] == {}
+
+
+def test_each_node_without_a_rank_has_a_place_in_its_run() -> None:
+    nodes = [RUNNING | {"nodeId": node_id, "rank": None} for node_id in ("a", "b")]
+    (event,) = events(chosen(*nodes), chosen(*nodes))
+    assert event["nsml"]["run"]["world_size"] == 2
+    assert event["meta"] == {"hosts": ["bert-2-a", "bert-2-b"]}
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_is_in_no_event_of_any_kind(template: str) -> None:
     """In every field of the API, as a field's name, and in what identifies a node, a run or a project."""
