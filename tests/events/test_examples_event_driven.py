@@ -27,7 +27,7 @@ from ansible.module_utils.facts.system.pkg_mgr import PKG_MGRS
 from ansible_collections.navercloud.nsml.tests.events.engine import WAIT_SECONDS, Rulebook, rulebook
 from ansible_collections.navercloud.nsml.tests.integration import package_manager, torchrun
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
-from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES, commands, set_variables
+from ansible_collections.navercloud.nsml.tests.integration.examples import EXAMPLES, by_hand, commands, how_to_try, set_variables
 from ansible_collections.navercloud.nsml.tests.integration.nodes import TERMINAL, Server, started
 from ansible_collections.navercloud.nsml.tests.ports import ADDRESS, reserved_port
 from ansible_collections.navercloud.nsml.tests.simulator import (
@@ -201,3 +201,18 @@ def test_a_run_is_provisioned_node_by_node_trained_once_and_reported(
     for rank in range(4):
         assert f"Node bert-2-{rank} exited with code 0." in printed
     assert first is run.nodes[0]
+
+
+def test_it_runs_against_the_simulator_as_its_readme_says(tmp_path: Path) -> None:
+    examples = tmp_path / "examples"
+    shutil.copytree(EXAMPLES, examples)
+    simulator, setting, _simulated, target, *directories = how_to_try("event_driven")[:6]
+    with by_hand(simulator) as (settings, variables):
+        for directory in directories:
+            shutil.copy(variables, examples / directory / target)
+        words = shlex.split(f"{settings}\n{setting}")
+        pasted = dict(word.split("=", 1) for word in words if word != "export")
+        with rulebook(examples / "event_driven", {**pasted, "HOME": str(tmp_path)}, *ARGUMENTS) as engine:
+            log = tmp_path / "nsml-logs" / "run-2"
+            until(lambda: all((log / f"bert-2-{rank}" / "exit_code").exists() for rank in range(4)), engine)
+            assert [(log / f"bert-2-{rank}" / "log").read_text() for rank in range(4)] == [f"{rank}\n" for rank in range(4)]

@@ -7,16 +7,22 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.integration.commands import PROJECT_ID, Workplace
 from ansible_collections.navercloud.nsml.tests.integration.nodes import TERMINAL, Server
 from ansible_collections.navercloud.nsml.tests.ports import ADDRESS
@@ -29,6 +35,29 @@ def commands(name: str) -> list[list[str]]:
     """Return the commands that an example's README tells to run, each split into its words."""
     found = re.findall(r"^    (\w[^#\n]+)", (EXAMPLES / name / "README.md").read_text(), re.MULTILINE)
     return [shlex.split(command) for command in found]
+
+
+def how_to_try(name: str) -> list[str]:
+    """Return what an example's README says to run or add without an account: the simulator, then all else in its order."""
+    (sentence,) = re.findall(
+        r"^To try it without CLOVA NSML, .*(?:\n.+)*", (EXAMPLES / name / "README.md").read_text(), re.MULTILINE
+    )
+    return re.findall(r"`([^`]+)`", sentence)
+
+
+@contextmanager
+def by_hand(command: str) -> Iterator[tuple[str, str]]:
+    """Start the simulator as a user does, and yield the settings that it prints, to be pasted, and the file that it names."""
+    # pytest's own directories are too deep for a control socket.
+    with tempfile.TemporaryDirectory() as scratch, (Path(scratch) / "printed").open("w") as printed:
+        ready = Path(scratch) / "environment"
+        words = [sys.executable, *shlex.split(command)[1:], "--environment", str(ready)]
+        with processes.started(words, {**os.environ, "TMPDIR": scratch}, cwd=EXAMPLES.parents[1], stdout=printed) as process:
+            while not ready.exists():
+                assert process.poll() is None
+                time.sleep(0.05)
+            (variables,) = re.findall(r"-e @(\S+)", Path(printed.name).read_text())
+            yield ready.read_text(), variables
 
 
 def bert_on(servers: Sequence[Server]) -> list[Project]:

@@ -22,7 +22,7 @@ from ._api import REQUESTS
 NEXT = """\
 # A simulated CLOVA NSML listens at {url}
 # Project bert: run 2 in progress with 4 nodes, one of them pending; run 1 completed.
-# Project demo-notebook: run 1 in progress with 1 node.
+# Projects demo-notebook and gpt: run 1 in progress with 1 node.
 # To use it, paste the lines below into another shell. Then run, for example:
 #   echo 'plugin: navercloud.nsml.nodes' > demo.nsml.yml
 #   ansible-inventory -i demo.nsml.yml --graph
@@ -46,6 +46,9 @@ train_command: printenv NSML_RANK
 ssh_directory: {directory}/ssh
 """
 
+# For docs/examples/many_sources.
+GPT = Project("gpt", runs=[Run("1", nodes=[Node(command="torchrun train.py")])])
+
 
 def main() -> None:
     """Serve the demonstration until Ctrl-C or SIGTERM."""
@@ -58,7 +61,7 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     with (
         tempfile.TemporaryDirectory(prefix="nsml-variables-") as directory,
-        Simulator(demonstration(options.pending), ssh=options.ssh) as simulator,
+        Simulator([*demonstration(options.pending), GPT], ssh=options.ssh) as simulator,
     ):
         exports = "".join(f"export {name}={_quote(value)}\n" for name, value in simulator.environment.items())
         examples = EXAMPLES.format(variables=variables_file(Path(directory), simulator.environment)) if options.ssh else ""
