@@ -58,6 +58,9 @@ KEYS = ("access_key", "secret_key", "api_key")
 # Empty, they would silently be other projects or another account than the ones that were meant.
 _NEVER_EMPTY = (*KEYS, "profile", "project", "run")
 
+# Left out, they have a default; an empty string would silently be another server, other CAs, or a cache in the current directory.
+_NEVER_BLANK = (*_NEVER_EMPTY, "api_url", "ca_path", "cache_plugin", "cache_connection")
+
 # An expression is evaluated for each host; Ansible finds the plugin by its name before it can evaluate anything.
 NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
 
@@ -321,9 +324,10 @@ def check_not_empty(given: Mapping[Any, Any]) -> None:
     :param given: the options that the user wrote, their templates evaluated
     :raises ConfigurationError: names the option
     """
-    for name in _NEVER_EMPTY:
+    for name in _NEVER_BLANK:
         value = given.get(name, name)
-        if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        is_blank = isinstance(value, str) and not value.strip()
+        if is_blank or (name in _NEVER_EMPTY and value in (None, [])):
             without = " Without 'project', the plugin reads every project that the keys can see." if name == "project" else ""
             raise ConfigurationError(f"'{name}' is empty. Set a value or remove the option.{without}")
 

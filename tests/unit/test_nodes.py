@@ -383,6 +383,13 @@ def test_an_option_of_the_file_that_comes_out_empty_is_an_error(tmp_path: Path, 
     assert len(responses.calls) == 0
 
 
+@pytest.mark.parametrize("name", ["api_url", "ca_path", "cache_plugin", "cache_connection"])
+@pytest.mark.parametrize("value", ["''", "' '", "\"{{ nobody_set_this | default('') }}\""], ids=["empty", "blank", "template"])
+def test_an_option_that_is_an_empty_string_is_no_default(tmp_path: Path, name: str, value: str) -> None:
+    refused(load(tmp_path, f"{SMALLEST}{name}: {value}\n"), f"'{name}' is empty. Set a value or remove the option.")
+    assert len(responses.calls) == 0
+
+
 @pytest.mark.parametrize("text", ["project: bert", "project: [bert, '']", "project: bert,"])
 def test_an_empty_item_of_project_is_an_error(tmp_path: Path, text: str) -> None:
     serve("/projects", {"projects": []})
