@@ -423,7 +423,8 @@ def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
     given = {name: value for name, value in entry.items() if value is not None}
     if not isinstance(given.get("key"), str):
         raise ConfigurationError(
-            f"Invalid 'key' in an item of 'keyed_groups': {given.get('key')!r}. The key must be a string with an expression."
+            f"Invalid 'key' in an item of 'keyed_groups': {repr(given['key']) if 'key' in given else 'no value'}."
+            " The key must be a string with an expression, for example key: nsml_resource_type"
         )
     if "default_value" in given and "trailing_separator" in given:
         raise ConfigurationError(

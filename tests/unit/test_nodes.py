@@ -625,7 +625,7 @@ def test_page_size_and_address_are_as_asked_for(tmp_path: Path, monkeypatch: pyt
             "keyed_groups: [{key: nsml_rank, prefx: r}]",
             "Unknown key 'prefx' in an item of 'keyed_groups'. Did you mean 'prefix'?",
         ),
-        ("keyed_groups: [{prefix: r}]", "Invalid 'key' in an item of 'keyed_groups': None."),
+        ("keyed_groups: [{prefix: r}]", "Invalid 'key' in an item of 'keyed_groups': no value."),
         ("keyed_groups: [{key: [nsml_rank]}]", "Invalid 'key' in an item of 'keyed_groups': ['nsml_rank']."),
         ("keyed_groups: [{key: nsml_rank, default_value: x, trailing_separator: false}]", "both 'default_value' and"),
         ("run: true", "run"),
@@ -1102,7 +1102,17 @@ def test_an_expression_that_fails_on_every_node_is_reported_once(tmp_path: Path,
     assert "g" not in loaded.manager.groups
     assert loaded.printed.count("[WARNING]") == 1
     assert f"expression in '{option}' for any node. First: project-2-0: " in loaded.printed
-    assert """Put a literal string in two pairs of quotes: "'root'".""" in loaded.printed
+    # A condition is not a string.
+    assert ("""'root' is undefined. Put a literal string in two pairs of quotes: "'root'".""" in loaded.printed) is (
+        option != "groups"
+    )
+    assert loaded.printed.rstrip().endswith(".")
+
+
+def test_strict_error_of_a_bare_word_says_how_to_write_a_literal(tmp_path: Path) -> None:
+    serve_nodes([row()])
+    words = """'root' is undefined. Put a literal string in two pairs of quotes: "'root'"."""
+    refused(load(tmp_path, f"{SMALLEST}compose: {{ansible_user: root}}\nstrict: true\n"), words)
 
 
 @pytest.mark.parametrize(("text", "option"), FAILING)

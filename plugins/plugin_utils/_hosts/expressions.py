@@ -112,8 +112,9 @@ class _Expression:
 
     @property
     def hint(self) -> str:
-        """How to write a literal, which is what a bare word is meant as most often."""
-        is_word = isinstance(self.text, str) and re.fullmatch(r"[\w.-]+", self.text)
+        """How to write a literal, which is what a bare word is meant as most often, but where it must be a condition."""
+        may_be_string = isinstance(self.text, str) and self.option != "groups"
+        is_word = may_be_string and re.fullmatch(r"[\w.-]+", self.text)
         return f""" Put a literal string in two pairs of quotes: "'{self.text}'".""" if is_word else ""
 
 
@@ -221,9 +222,11 @@ class Expressions:
         try:
             return evaluate(*arguments)
         except ExpressionError as error:
-            failure = readable(f"{host}: {expression.label}: {error}")
+            failure = readable(f"{host}: {expression.label}: {error}").rstrip(".") + "."
             if self._strict:
-                raise ExpressionError(f"Cannot evaluate an expression in '{expression.option}' for {failure}") from None
+                raise ExpressionError(
+                    f"Cannot evaluate an expression in '{expression.option}' for {failure}{expression.hint}"
+                ) from None
             expression.failures += 1
             expression.first_failure = expression.first_failure or failure
             return otherwise
