@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,28 @@ def test_a_ping_is_answered_by_all_ready_nodes_and_asked_of_no_other(tmp_path: P
         done = workplace.run("ansible", "-i", "test.nsml.yml", "nsml_ready", "-m", "ansible.builtin.ping")
     answers = sorted(line for line in done.stdout.splitlines() if " | " in line)
     assert answers == ["bert-2-0 | SUCCESS => {", "bert-2-1 | SUCCESS => {"]
+
+
+def test_a_node_that_is_not_ready_is_unreachable_and_only_its_absolute_invalid_name_is_tried(tmp_path: Path) -> None:
+    successor, predecessor = (
+        Node(rank=0),
+        Node(rank=0, state="NODE_STATE_FAILED", exit_code=137, create_time="2024-01-01T00:00:00"),
+    )
+    nodes = [successor, predecessor, Node(rank=1, state=NODE_PENDING), Node(rank=2, extra={"sshPort": 0})]
+    with Simulator(bert(nodes), ssh=True) as simulator:
+        predecessor.host, predecessor.port = successor.host, successor.port
+        recorder = Workplace(tmp_path).write("ssh", f'#!/bin/sh\necho "$*" >> {tmp_path}/tried\nexec ssh "$@"\n')
+        recorder.chmod(0o700)
+        workplace = Workplace(tmp_path, {**simulator.environment, "ANSIBLE_SSH_EXECUTABLE": str(recorder)})
+        workplace.write("test.nsml.yml", f"plugin: navercloud.nsml.nodes\nproject: {PROJECT_ID}\nrun: 2\n")
+        ping = ("ansible", "-i", "test.nsml.yml", "nsml:!nsml_ready", "-m", "ansible.builtin.ping")
+        done = workplace.run(*ping, check=False)
+    names = ["bert-2-1", "bert-2-2", f"bert-2-0-{predecessor.id}"]
+    assert sorted(re.findall(r"^(\S+) \| UNREACHABLE!", done.stdout, re.MULTILINE)) == sorted(names)
+    tried = (tmp_path / "tried").read_text()
+    # The final dot keeps the resolver from appending a search domain.
+    assert set(re.findall(r" (\S+\.invalid\.?) ", tried)) == {f"{name}.not-ready.invalid." for name in names}
+    assert ADDRESS not in tried
 
 
 def test_testinfra_checks_the_ready_nodes(tmp_path: Path) -> None:
