@@ -26,7 +26,7 @@ demo: $(READY) ## Show the plugin at work on simulated nodes
 	@trap "" INT; exec "$(VENV)/bin/python" -m tests.demo # which handles Ctrl-C as soon as it can
 
 demo-events: $(VENV)-events/.ready ## Show Event-Driven Ansible at work on simulated nodes (needs Java)
-	@"$(VENV)-events/bin/python" -m tests.simulator.demo_events
+	@trap "" INT; exec "$(VENV)-events/bin/python" -m tests.demo events
 
 test: $(READY) ## Run the suite, or a part of it: TESTS=tests/unit/test_errors.py
 	"$(VENV)/bin/python" -m pytest $(TESTS)

@@ -11,25 +11,27 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from ansible_collections.navercloud.nsml.tests import processes
+from ansible_collections.navercloud.nsml.tests.integration.demonstrations import (
+    MARK,
+    as_make_starts,
+    interruptible,
+    press_until_it_ends,
+    temporary,
+    wait_for_process,
+)
 from ansible_collections.navercloud.nsml.tests.integration.pages import README, REPOSITORY, readme_blocks
 from ansible_collections.navercloud.nsml.tests.integration.terminal import WIDTH, draw, excerpt
 
 PICTURE = REPOSITORY / "docs" / "demo.svg"
 
-# As the Makefile starts it.
-COMMAND = ["sh", "-c", 'trap "" INT; exec "$0" -m tests.demo', sys.executable]
+COMMAND = as_make_starts("tests.demo")
 
 
 @pytest.fixture(scope="module")
@@ -38,66 +40,23 @@ def shown() -> str:
     with temporary() as (scratch, environment):
         both = ["sh", "-c", 'exec "$@" 2>&1', "sh", *COMMAND]
         done = processes.run(both, {**environment, "HOME": str(scratch)}, timeout=300, cwd=REPOSITORY)
-        assert list(processes.processes_with("TMPDIR", scratch)) == []
+        assert list(processes.processes_with(MARK, scratch)) == []
         left = list(scratch.iterdir())
     assert done.returncode == 0, done.stdout
     assert left == []
     return done.stdout
 
 
-@contextmanager
-def temporary() -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield a directory for temporary files, and an environment that names it. pytest's are too deep for a control socket."""
-    with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch), {**os.environ, "TMPDIR": scratch}
-
-
-@contextmanager
-def demonstration() -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """Start it, and yield it with its directory for temporary files; at the end it must have ended quietly and leave nothing."""
-    with temporary() as (scratch, environment), tempfile.TemporaryFile("w+") as output:
-        with processes.started(COMMAND, environment, cwd=REPOSITORY, stdout=output, stderr=output) as process:
-            yield process, scratch
-            process.wait(60)
-            assert list(processes.processes_with("TMPDIR", scratch)) == []
-            assert list(scratch.iterdir()) == []
-        output.seek(0)
-        printed = output.read()
-    assert "Traceback" not in printed
-    assert process.returncode in (130, -signal.SIGINT), printed
-
-
 @pytest.mark.parametrize("command", ["ansible-galaxy", "ssh"])
 def test_ctrl_c_while_a_command_runs_leaves_nothing(command: str) -> None:
-    with demonstration() as (process, scratch):
-        while process.poll() is None and not any(command in name for name in names(scratch)):
-            wait_a_little(process)
+    with interruptible(COMMAND) as (process, scratch):
+        wait_for_process(process, command, scratch)
         press_until_it_ends(process)
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing() -> None:
-    with demonstration() as (process, _scratch):
+    with interruptible(COMMAND) as (process, _scratch):
         press_until_it_ends(process)
-
-
-def press_until_it_ends(process: subprocess.Popen[str]) -> None:
-    while process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        wait_a_little(process)
-
-
-def wait_a_little(process: subprocess.Popen[str]) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(0.05)
-
-
-def names(scratch: Path) -> list[str]:
-    """Return the first words of the processes that have this directory for temporary files."""
-    found = []
-    for pid in processes.processes_with("TMPDIR", scratch):
-        with suppress(OSError):
-            found.append(" ".join(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:2]))
-    return found
 
 
 def test_it_shows_all_it_promises(shown: str) -> None:

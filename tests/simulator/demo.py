@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
@@ -57,13 +56,12 @@ class Stopped(Exception):
     """Ctrl-C was pressed, or this process is asked to end."""
 
 
-def main() -> int:
-    """Run the demonstration and return its exit code; Ctrl-C and SIGTERM end all that it started."""
+def main(stop: threading.Event) -> int:
+    """Run the demonstration and return its exit code.
+
+    :param stop: ends it, with all that it started
+    """
     print(BEGINNING, flush=True)
-    stop = threading.Event()
-    # Nothing is raised where it happens to be, so that what cleans up is never cut short.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
     try:
         # Not below the checkout: the path of a control socket must be short.
         with (
