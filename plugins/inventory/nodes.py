@@ -353,6 +353,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
+try:
+    from ansible.module_utils.secrets import register_secrets  # type: ignore[import-not-found]
+except ImportError:  # up to 2.21, Ansible redacts nothing
+    register_secrets = list
+
 if TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
     from ansible.parsing.dataloader import DataLoader
@@ -446,6 +451,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             verbose=lambda text: self.display.v(f"{NAME}: {text}"),
             warning=self.display.warning,
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
+            register=register_secrets,
         )
         self._warn_of_empty_project()
         if self._is_cached and self._open_cache():

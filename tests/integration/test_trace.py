@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,15 @@ def test_failed_tries_are_traced_and_no_secret_is_printed(tmp_path: Path) -> Non
     assert "refused 'page_size' 100 (HTTP 400, code 100" in printed
     assert keys.secret_key not in printed
     assert keys.api_key not in printed
+
+
+def test_ansible_that_can_redact_shows_no_key_in_what_a_play_prints(tmp_path: Path) -> None:
+    with Simulator(bert(ranks(1))) as simulator:
+        workplace = Workplace(tmp_path, simulator.environment)
+        workplace.write("bert.nsml.yml", ONE_BY_ONE)
+        lookups = [f"lookup('ansible.builtin.env', '{name}')" for name in ("NCLOUD_NSML_API_KEY", "NCLOUD_SECRET_ACCESS_KEY")]
+        leak = json.dumps({"msg": f"{{{{ [{', '.join(lookups)}] }}}}"})
+        printed = workplace.run("ansible", "-i", "bert.nsml.yml", "localhost", "-m", "ansible.builtin.debug", "-a", leak).stdout
+        keys = simulator.credentials
+    can_redact = find_spec("ansible.module_utils.secrets") is not None
+    assert [key in printed for key in (keys.api_key, keys.secret_key)] == [not can_redact] * 2

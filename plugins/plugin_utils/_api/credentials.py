@@ -58,10 +58,14 @@ class Credentials:
                 lowered = _lower(text)
         return text
 
+    @property
+    def secrets(self) -> list[str]:
+        """The keys that no output may show."""
+        return [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
+
     @cached_property
     def _forms(self) -> list[str]:
-        secrets = [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
-        return sorted({form.lower() for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+        return sorted({form.lower() for secret in self.secrets for form in _forms(secret)}, key=len, reverse=True)
 
 
 def _lower(text: str) -> str:

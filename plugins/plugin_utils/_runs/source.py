@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +51,14 @@ class Reporter:
     :param verbose: prints a line for those who asked for details
     :param warning: prints a warning
     :param trace: takes a line for each exchange with the service
+    :param register: takes the keys, so that other output can be redacted too
     """
 
     notify: Callable[[str], object]
     verbose: Callable[[str], object]
     warning: Callable[[str], object]
     trace: Callable[[str], object]
+    register: Callable[[Iterable[str]], object] = list
 
 
 def read(options: ReadOptions, reporter: Reporter) -> list[RunRows]:
@@ -157,6 +159,7 @@ def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
     credentials = _credentials.resolve(options.credentials, warning=reporter.warning)
+    reporter.register(credentials.secrets)
     reporter.verbose(f"Keys: {credentials.origin}")
     transport = Transport(
         options.api_url,
