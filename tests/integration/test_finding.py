@@ -119,7 +119,7 @@ def test_no_run_in_progress_is_an_empty_inventory_and_one_line(place: Place) -> 
 
 def test_what_does_not_exist_is_an_error_that_helps(place: Place) -> None:
     printed = {
-        "project: brt\nrun: 2\n": f"Project 'brt' was not found. Available projects: bert ({PROJECT_ID})",
+        "project: brt\nrun: 2\n": f"Project 'brt' was not found. Did you mean 'bert'? Available projects: bert ({PROJECT_ID})",
         "project: bert\nrun: [latest, 3]\n": "Run '3' was not found in project bert. Available runs: ",
         f"project: {PROJECT_ID}\nrun: 11\n": "Run '11' was not found in project bert."
         " Available runs: 10 (RUN_STATE_IN_PROGRESS), ",

@@ -1109,6 +1109,24 @@ def test_an_expression_that_fails_on_every_node_is_reported_once(tmp_path: Path,
     assert loaded.printed.rstrip().endswith(".")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "compose: {x: nsml_resource}",
+        "groups: {g: nsml_resource == 'x'}",
+        "keyed_groups: [{key: nsml_resource}]",
+        "hostnames: [nsml_resource]",
+        "filters: [nsml_resource == 'x']",
+        "compose: {x: nsml_resource}\nstrict: true",
+    ],
+)
+def test_misspelt_variable_is_reported_with_the_nearest_one(tmp_path: Path, text: str) -> None:
+    serve_nodes([row()])
+    printed = load(tmp_path, f"{SMALLEST}{text}\n").printed
+    assert "'nsml_resource' is undefined. Did you mean 'nsml_resource_type'?" in printed
+    assert "two pairs of quotes" not in printed
+
+
 def test_strict_error_of_a_bare_word_says_how_to_write_a_literal(tmp_path: Path) -> None:
     serve_nodes([row()])
     words = """'root' is undefined. Put a literal string in two pairs of quotes: "'root'"."""

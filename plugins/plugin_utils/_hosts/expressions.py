@@ -9,6 +9,7 @@ The rules for keyed groups are those of ``ansible.builtin.constructed``, the new
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ except ImportError:  # up to 2.18
 
 Variables = Mapping[str, Any]
 Evaluate = Callable[[Templar, Any], Any]
+
+# Options whose expressions are conditions, so never a literal string.
+_CONDITIONS = ("filters", "groups")
 
 # What counts as no value for the key of a keyed group.
 _EMPTY = (None, "")
@@ -110,12 +114,20 @@ class _Expression:
         self.failures = 0
         self.first_failure = ""
 
-    @property
-    def hint(self) -> str:
-        """How to write a literal, which is what a bare word is meant as most often, but where it must be a condition."""
-        may_be_string = isinstance(self.text, str) and self.option != "groups"
-        is_word = may_be_string and re.fullmatch(r"[\w.-]+", self.text)
-        return f""" Put a literal string in two pairs of quotes: "'{self.text}'".""" if is_word else ""
+    def advice(self, words: str, variables: Variables) -> str:
+        """Return what was probably meant, empty where that is not known: a variable of another name, or a literal.
+
+        :param words: Ansible's, for the failure
+        :param variables: those of the host
+        """
+        undefined = re.search(r"'(\w+)' is undefined", words)
+        nearest = difflib.get_close_matches(undefined[1], map(str, variables), n=1, cutoff=0.8) if undefined else []
+        if nearest:
+            return f" Did you mean {nearest[0]!r}?"
+        may_be_string = isinstance(self.text, str) and self.option not in _CONDITIONS
+        if may_be_string and re.fullmatch(r"[\w.-]+", self.text):
+            return f""" Put a literal string in two pairs of quotes: "'{self.text}'"."""
+        return ""
 
 
 class Expressions:
@@ -151,10 +163,7 @@ class Expressions:
         keyed_groups = [expression for expression, _keyed in self._keyed_groups]
         for expression in (*self._hostnames, *self._compose.values(), *self._groups.values(), *keyed_groups):
             if expression.failures == expression.attempts > 0:
-                warning(
-                    f"Cannot evaluate an expression in '{expression.option}' for any node. First:"
-                    f" {expression.first_failure}{expression.hint}"
-                )
+                warning(f"Cannot evaluate an expression in '{expression.option}' for any node. First: {expression.first_failure}")
             elif expression.failures:
                 failed = f"{expression.failures:,} of {expression.attempts:,} nodes"
                 verbose(f"Cannot evaluate an expression in '{expression.option}' for {failed}. First: {expression.first_failure}")
@@ -222,13 +231,14 @@ class Expressions:
         try:
             return evaluate(*arguments)
         except ExpressionError as error:
-            failure = readable(f"{host}: {expression.label}: {error}").rstrip(".") + "."
+            if self._strict or not expression.failures:
+                words = f"{host}: {expression.label}: {error}".rstrip(".")
+                expression.first_failure = readable(f"{words}.{expression.advice(str(error), arguments[-1])}")
             if self._strict:
                 raise ExpressionError(
-                    f"Cannot evaluate an expression in '{expression.option}' for {failure}{expression.hint}"
+                    f"Cannot evaluate an expression in '{expression.option}' for {expression.first_failure}"
                 ) from None
             expression.failures += 1
-            expression.first_failure = expression.first_failure or failure
             return otherwise
 
     def _value(self, expression: str, variables: Variables) -> Any:

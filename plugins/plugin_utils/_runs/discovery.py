@@ -173,8 +173,9 @@ def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
         raise SelectionError(f"Several projects have the name {wanted!r}. Use the ID of one of them in 'project': {ids}.")
     if not by_id and not by_name:
         known = [(project.name or "(no name)", f"({readable(project.id)})") for project in projects]
+        hint = _did_you_mean(wanted, [project.name for project in projects])
         raise SelectionError(
-            f"Project {readable(repr(wanted))} was not found. {_listed('Available projects', wanted, sorted(known))}"
+            f"Project {readable(repr(wanted))} was not found.{hint} {_listed('Available projects', wanted, sorted(known))}"
         )
     return (by_id or by_name)[0]
 
@@ -187,10 +188,14 @@ def _normal(name: str) -> str:
 def _no_such_run(name: str, projects: Sequence[str], runs: Sequence[Run]) -> SelectionError:
     known = [(run.name, _of_run(run, name_project=len(projects) != 1)) for run in _in_order(runs)]
     where = f" in project {shortened(projects)}" if len(projects) == 1 else f" in projects {shortened(projects)}"
-    hint = "".join(f" Did you mean {word!r}?" for word in difflib.get_close_matches(name.lower(), sorted(KEYWORDS), n=1))
+    hint = _did_you_mean(name.lower(), sorted(KEYWORDS))
     return SelectionError(
         f"Run {readable(repr(name))} was not found{where if projects else ''}.{hint} {_listed('Available runs', name, known)}"
     )
+
+
+def _did_you_mean(wanted: str, known: Sequence[str]) -> str:
+    return "".join(f" Did you mean {readable(repr(name))}?" for name in difflib.get_close_matches(wanted, known, n=1))
 
 
 def _of_run(run: Run, *, name_project: bool) -> str:

@@ -280,7 +280,7 @@ def test_a_deleted_project_leaves_its_name_to_a_live_one(status: str) -> None:
 @pytest.mark.parametrize("runs", [("2",), ("latest",), ("all", "2")])
 def test_an_unknown_project_is_an_error_that_lists_those_visible_the_nearest_first(runs: tuple[str, ...]) -> None:
     assert error_of("brt", *runs) == (
-        f"Project 'brt' was not found. Available projects: bert ({BERT}), gpt ({GPT}), empty ({EMPTY})."
+        f"Project 'brt' was not found. Did you mean 'bert'? Available projects: bert ({BERT}), gpt ({GPT}), empty ({EMPTY})."
     )
 
 
