@@ -334,7 +334,6 @@ cache_connection: ~/.cache/nsml
 cache_timeout: 60
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleError, AnsibleParserError
@@ -435,15 +434,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._is_cached = bool(self.get_option("cache"))
         self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
 
-    def _warn_of_empty_project(self) -> None:
-        """Warn of an empty environment variable that would have chosen a project: without it, all of them are read."""
-        (variable,) = (variable["name"] for variable in self.option_definitions["project"]["env"])
-        if os.environ.get(variable) == "" and "project" not in self._config:
-            self.display.warning(
-                f"The environment variable {variable} is empty, so the plugin reads every project that the keys can see. Unset"
-                " the variable, or set a project."
-            )
-
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
         """Return the runs with the rows of their nodes, from the cache where the user wants one."""
         reporter = _source.Reporter(
@@ -453,7 +443,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
             register=register_secrets,
         )
-        self._warn_of_empty_project()
+        if warning := _options.warning_of_empty_project(self._config, self.option_definitions):
+            self.display.warning(warning)
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
             return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError)

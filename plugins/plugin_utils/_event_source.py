@@ -128,9 +128,14 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
     except AnsibleError as error:
         raise ConfigurationError(str(error)) from None
     values = _options.without_empty_variables(values, arguments, definitions)
+    if warning := _options.warning_of_empty_project(arguments, definitions):
+        _logger.warning(warning)
+    origins = _options.origins_of_keys(arguments, definitions, "the rulebook")
     defaults = {name: definition.get("default") for name, definition in documented.items()}
     return Arguments(
-        options=_options.check({**defaults, **_NOTHING_CONSTRUCTED, **values}, _options.credential_options(values, arguments)),
+        options=_options.check(
+            {**defaults, **_NOTHING_CONSTRUCTED, **values}, _options.credential_options(values, arguments, origins)
+        ),
         interval=_options.seconds("interval", values["interval"]),
         state_file=values["state_file"],
         initial=values["initial"],

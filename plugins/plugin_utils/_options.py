@@ -170,6 +170,21 @@ def without_empty_variables(
     }
 
 
+def warning_of_empty_project(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a warning where an environment variable that would choose a project is empty, else an empty string.
+
+    :param given: the options that the user wrote
+    :param known: the documentation of each option
+    """
+    (variable,) = (variable["name"] for variable in known["project"]["env"])
+    if "project" in given or os.environ.get(variable) != "":
+        return ""
+    return (
+        f"The environment variable {variable} is empty, so the plugin reads every project that the keys can see. Unset the"
+        " variable, or set a project."
+    )
+
+
 def credential_options(
     values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str] | None = None
 ) -> CredentialOptions:
@@ -192,11 +207,18 @@ def check_file(values: Mapping[str, Any], given: Mapping[Any, Any], known: Mappi
     :raises ConfigurationError: one of them cannot be used; the text names it
     """
     values = without_empty_variables(values, given, known)
-    origins = {
-        name: "the inventory file" if given.get(name) else f"the environment variable {next(iter(environment(known[name])), '')}"
+    return check(values, credential_options(values, given, origins_of_keys(given, known, "the inventory file")))
+
+
+def origins_of_keys(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], place: str) -> dict[str, str]:
+    """Return where each of the keys comes from, in words, by its name.
+
+    :param place: that of the options that the user wrote, in words
+    """
+    return {
+        name: place if given.get(name) else f"the environment variable {next(iter(environment(known[name])), '')}"
         for name in KEYS
     }
-    return check(values, credential_options(values, given, origins))
 
 
 def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:

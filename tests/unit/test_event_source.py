@@ -397,6 +397,22 @@ def test_arguments_come_from_the_environment_variables_of_the_inventory_plugin(m
     assert (of_profile.access_key, of_profile.secret_key, of_profile.profile) == (None, None, "research")
 
 
+def test_empty_variable_that_chooses_every_project_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NCLOUD_NSML_PROJECT", "")
+    assert read_arguments({"project": "bert"}, OWN).options.selection.projects == ("bert",)
+    assert caplog.text == ""
+    assert read_arguments({}, OWN).options.selection.projects == ()
+    assert "NCLOUD_NSML_PROJECT is empty, so the plugin reads every project that the keys can see." in caplog.text
+
+
+def test_where_each_key_comes_from_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NCLOUD_SECRET_KEY", "secret")
+    origins = read_arguments({"api_key": "written"}, OWN).options.credentials.origins
+    assert (origins["api_key"], origins["secret_key"]) == ("the rulebook", "the environment variable NCLOUD_SECRET_KEY")
+
+
 def test_what_hangs_is_left_alone_when_the_source_is_cancelled(simulator: Simulator) -> None:
     asked, hanging = threading.Event(), threading.Event()
 
