@@ -33,4 +33,4 @@ def test_example_runs_against_the_simulator_as_its_readme_says(tmp_path: Path, n
             script = "\n".join([settings, *others, typed])
             printed = Workplace(example, {"HOME": str(home)}).run("sh", "-c", script).stdout
             assert all(counts["failed"] == counts["unreachable"] == 0 for counts in recap(printed).values())
-            assert "bert-2-0" in printed
+            assert "bert-2-" in printed  # whichever ranks a limit leaves
