@@ -203,7 +203,7 @@ def test_a_run_is_provisioned_node_by_node_trained_once_and_reported(
     assert first is run.nodes[0]
 
 
-def test_it_runs_against_the_simulator_as_its_readme_says(tmp_path: Path) -> None:
+def test_it_runs_against_the_simulator_as_in_its_readme(tmp_path: Path) -> None:
     examples = tmp_path / "examples"
     shutil.copytree(EXAMPLES, examples)
     simulator, setting, _simulated, target, *directories = how_to_try("event_driven")[:6]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/examples without an account: each README says how to try it against the simulator started by hand, and this does so."""
+"""docs/examples without an account: each README says how to try it against the simulator started by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir() and pat
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_example_runs_against_the_simulator_as_its_readme_says(tmp_path: Path, name: str) -> None:
+def test_example_runs_against_the_simulator_as_in_its_readme(tmp_path: Path, name: str) -> None:
     example, home = tmp_path / "example", tmp_path / "home"
     shutil.copytree(EXAMPLES / name, example)
     home.mkdir()
