@@ -1127,7 +1127,7 @@ def test_misspelt_variable_is_reported_with_the_nearest_one(tmp_path: Path, text
     assert "two pairs of quotes" not in printed
 
 
-def test_strict_error_of_a_bare_word_says_how_to_write_a_literal(tmp_path: Path) -> None:
+def test_strict_error_of_a_bare_word_names_the_way_to_write_a_literal(tmp_path: Path) -> None:
     serve_nodes([row()])
     words = """'root' is undefined. Put a literal string in two pairs of quotes: "'root'"."""
     refused(load(tmp_path, f"{SMALLEST}compose: {{ansible_user: root}}\nstrict: true\n"), words)
