@@ -116,7 +116,7 @@ def _find(body: Any, endpoint: Endpoint) -> tuple[Sequence[Any] | None, int | No
 
     An empty list may also be null, no key, or no body. The reference names the list of runs in two ways, and services of the
     same make send ``{"content": [...]}``, ``{"data": {"nodes": [...]}}`` or the list alone (inferred): rows under another key
-    are known by their identity.
+    are known by their identity, and a body that holds nothing that could be rows is an empty list.
     """
     if body is None:
         return (), None
@@ -127,15 +127,24 @@ def _find(body: Any, endpoint: Endpoint) -> tuple[Sequence[Any] | None, int | No
     rows = body.get(endpoint.key)
     if isinstance(rows, list):
         return rows, count
-    if rows is None and (endpoint.key in body or not any(isinstance(value, (list, Mapping)) for value in body.values())):
+    if any(endpoint.key in holder and holder[endpoint.key] is None for holder in (body, *inner)):
         return (), count
     lists = [value for holder in (body, *inner) for value in holder.values() if _are_rows(value, endpoint)]
     found = list(filter(None, lists)) or lists[:1]
+    if not found and isinstance(rows, (Mapping, type(None))) and not _may_be_rows(body, endpoint):
+        return (), count
     return (found[0] if len(found) == 1 else None), count
 
 
 def _are_rows(value: Any, endpoint: Endpoint) -> bool:
     return isinstance(value, list) and all(isinstance(row, Mapping) and _identity(row, endpoint) for row in value)
+
+
+def _may_be_rows(value: Any, endpoint: Endpoint) -> bool:
+    """Return whether a value holds a list that is not empty, or an object with the identity of a row."""
+    if isinstance(value, Mapping):
+        return _identity(value, endpoint) is not None or any(_may_be_rows(part, endpoint) for part in value.values())
+    return isinstance(value, list) and bool(value)
 
 
 def _shared(row: Row) -> Row:

@@ -178,6 +178,14 @@ def test_an_identity_that_is_a_number_and_one_that_is_its_text_are_one() -> None
         {"nodes": None, "data": {"x": 1}},
         {"returnCode": "0", "page": 1},
         {"totalCount": 0},
+        {"nodes": {}},
+        {"data": {"nodes": None, "totalCount": 0}},
+        {"data": {}, "returnCode": "0"},
+        {"data": {"totalCount": None}},
+        {"nodes": {"list": None}, "code": 200},
+        {"data": {"nodes": None}, "links": [{"rel": "self"}]},
+        {"content": None, "totalElements": 0, "pageable": {"sort": [], "pageNumber": 0}},
+        {"result": {"page": {"size": 10}}},
     ],
 )
 def test_an_empty_list_may_have_any_usual_form(body: Any) -> None:
@@ -219,7 +227,9 @@ def test_a_body_without_objects_is_an_error(body: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "keys"),
     [
-        ({"nodes": {}}, "nodes"),
+        ({"nodes": {"n0": row(0)}}, "nodes"),
+        ({"node": row(0)}, "node"),
+        ({"data": {"data": {"nodes": ["n0"]}}}, "data"),
         ({"nodes": "none", "a": 1}, "a, nodes"),
         ({"projects": [{"projectId": "p1"}]}, "projects"),
         ({"items": [row(0), {"rank": 1}]}, "items"),
