@@ -10,7 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import pagination
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, describe, parse_page, run_path
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import (
+    Endpoint,
+    describe,
+    parse_page,
+    run_path,
+    run_status,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page, PageRequest
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request
@@ -22,13 +28,19 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ResponseError,
     StatusError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
+# An error in a body with status 200, whose code is the service's own, may mean any of these.
+_OWN_CODE = 200
+
 # How services answer a page beyond the end of the list, as page 1 may be where pages count from 0.
-_NO_SUCH_PAGE = frozenset({400, 404, 406})
+_NO_SUCH_PAGE = frozenset({_OWN_CODE, 400, 404, 406})
+
+# How services refuse a page size.
+_NO_SUCH_SIZE = frozenset({_OWN_CODE, 400})
 
 # These answers say nothing of the page: the keys are wrong, or a gateway had no answer of the service's.
 _NO_ANSWER = frozenset({401, 429, 502, 503, 504})
@@ -130,7 +142,7 @@ class Client:
             return True, None
         except ResponseError:
             return True, None
-        return True, text(body.get("status")) if isinstance(body, dict) else None
+        return True, run_status(body)
 
     def _page(self, endpoint: Endpoint, page: PageRequest, deadline: Deadline) -> Page:
         """Return one page; what the service answers in place of rows is a page that holds the refusal."""
@@ -144,7 +156,7 @@ class Client:
         try:
             body = self._transport.get(request, deadline, describe=described, probe=not page.needed)
         except StatusError as error:
-            if page.needed and page.number == 1 and error.status == 400 and size:
+            if page.needed and page.number == 1 and error.status in _NO_SUCH_SIZE and size:
                 raise _PageSizeRefused(error.problem.rstrip(".")) from None
             if error.status in _NO_SUCH_PAGE or (not page.needed and error.status not in _NO_ANSWER):
                 return Page(refusal=error)

@@ -74,6 +74,17 @@ def _segment(name: str) -> str:
     return segment
 
 
+def run_status(body: Any) -> str | None:
+    """Return the status in the answer to a request for one run, None where it has none.
+
+    The run is the body (documented), or an object in it, beside whose status the body may have one of its own (inferred).
+    """
+    if not isinstance(body, Mapping):
+        return None
+    inner = [value for value in body.values() if isinstance(value, Mapping)]
+    return text(next((value for value in inner if "runName" in value), body).get("status"))
+
+
 def describe(body: Any, endpoint: Endpoint) -> str:
     """Return in a few words what an answer holds, for a trace: never a value of a row."""
     if body is None:

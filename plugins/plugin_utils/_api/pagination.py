@@ -221,7 +221,7 @@ class _Sweep:
         if self._lacks_rows():
             more = -(-(self.claimed - found) // max(self._fullest, self._full))
             ahead = range(last + 1, last + 1 + min(more, _PAGES_AHEAD))
-            return [] if ended else [PageRequest(number, needed=True) for number in ahead]
+            return [] if ended else [PageRequest(number, needed=not self.overlaps) for number in ahead]
         if 0 in self._pages or self._is_short() or self._whole_count() == found:
             return []
         if not ended and (self._checked is None or self._checked.found != found):

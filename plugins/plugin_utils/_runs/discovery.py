@@ -16,10 +16,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, shortened, text
 
-_DELETED = ("DELETING", "DELETED")
+_DELETED = ("deleting", "deleted")
 
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
@@ -145,7 +145,9 @@ def _lists(
 
 
 def _project(row: Row) -> Project:
-    return Project(str(text(row["projectId"])), text(row.get("projectName")) or "", row.get("status") in _DELETED)
+    return Project(
+        str(text(row["projectId"])), text(row.get("projectName")) or "", state_name(text(row.get("status"))) in _DELETED
+    )
 
 
 def _run(row: Row) -> Run:

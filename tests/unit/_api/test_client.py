@@ -296,6 +296,27 @@ def test_a_service_that_refuses_the_size_is_asked_for_its_default_one_from_then_
     assert len(lines) == 1
 
 
+@pytest.mark.parametrize("status", [200, 400, 404, 406])
+@pytest.mark.parametrize("page_zero", [nodes(8), []])
+def test_a_page_1_that_is_refused_is_beyond_the_end_where_pages_count_from_0(page_zero: list[Any], status: int) -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] > 0:
+            raise refusal(request, status)  # 200 is that of an error whose code is the service's own
+        return {"nodes": page_zero}
+
+    assert read(answer) == [page_zero]
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_size_may_be_refused_with_an_error_of_the_service_s_own(status: int) -> None:
+    def answer(request: Request) -> Any:
+        if request.query.get("pageSize", 10) > 10:
+            raise refusal(request, status)
+        return page_of(nodes(25), request)
+
+    assert read(answer, page_size=100) == [nodes(25)]
+
+
 def test_page_1_that_is_no_json_is_an_error() -> None:
     def answer(request: Request) -> Any:
         raise NotJsonError(request.what, request.path, "HTML.", "")
@@ -323,6 +344,18 @@ def test_rows_in_another_order_with_each_page_are_an_error_that_advises_a_larger
     assert "'page_size' to a number greater than 12" in error.value.advice
 
 
+def test_rows_in_another_order_with_each_page_are_the_error_though_a_page_beyond_the_end_is_one_too() -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] in (0, 3):
+            raise refusal(request, 500)
+        orders = [nodes(12), [*reversed(nodes(12))]]
+        return page_of(orders[request.query["page"] % 2], request)
+
+    with pytest.raises(IncompleteError) as error:
+        read(answer)
+    assert "'page_size' to a number greater than 12" in error.value.advice
+
+
 def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> None:
     lines: list[str] = []
     transport = FakeTransport(lambda request: page_of(nodes(12), request))
@@ -340,6 +373,8 @@ def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> N
         ({}, None),
         ({"status": None}, None),
         ({"status": ["x"]}, None),
+        ({"data": {"runName": "2", "status": "RUN_STATE_COMPLETED"}, "status": 200}, "RUN_STATE_COMPLETED"),
+        ({"run": {"runName": "2"}, "status": "OK"}, None),
         ([], None),
         (None, None),
     ],

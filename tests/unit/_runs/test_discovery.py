@@ -269,7 +269,7 @@ def test_two_projects_of_one_name_are_an_error_that_lists_both_ids() -> None:
     )
 
 
-@pytest.mark.parametrize("status", ["DELETING", "DELETED"])
+@pytest.mark.parametrize("status", ["DELETING", "DELETED", "deleted", "Deleting"])
 def test_a_deleted_project_leaves_its_name_to_a_live_one(status: str) -> None:
     assert find("bert", "2", lists=Lists([project_row("p1", "bert", status), project_row("p2", "bert", ["odd"])])) == [
         ("p2", "2")
