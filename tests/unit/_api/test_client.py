@@ -356,6 +356,18 @@ def test_rows_in_another_order_with_each_page_are_the_error_though_a_page_beyond
     assert "'page_size' to a number greater than 12" in error.value.advice
 
 
+def test_another_order_with_each_page_is_the_error_though_the_page_beyond_the_end_is_one_too() -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] in (0, 4):
+            raise refusal(request, 500)
+        orders = [nodes(25), [*reversed(nodes(25))]]
+        return page_of(orders[request.query["page"] % 2], request)
+
+    with pytest.raises(IncompleteError) as error:
+        read(answer)
+    assert "'page_size' to a number greater than 25" in error.value.advice
+
+
 def test_the_trace_shows_what_each_page_held_and_why_the_list_is_complete() -> None:
     lines: list[str] = []
     transport = FakeTransport(lambda request: page_of(nodes(12), request))
