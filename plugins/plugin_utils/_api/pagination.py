@@ -241,7 +241,8 @@ class _Sweep:
     def raise_refusal(self) -> None:
         """Raise the service's refusal of a page that the list is not complete without.
 
-        :raises RequestError: that refusal
+        :raises NotSettled: the list may go on at the page that is refused
+        :raises RequestError: that refusal, of the list itself or with an error of the service's own
         """
         refusals = {number: page.refusal for number, page in self._pages.items() if page.refusal}
         if {0, 1} <= refusals.keys():
@@ -250,7 +251,7 @@ class _Sweep:
             0 in refusals
             and min((-1 if entry.rank is None else entry.rank for entry in self.entries.values()), default=-1) >= self._full
         ):
-            raise refusals[0]
+            raise _not_settled(0, refusals[0])
         if self._checked:
             self._checked.raise_refusal()
 
@@ -368,7 +369,14 @@ class _Check:
     def raise_refusal(self) -> None:
         """Raise the refusal of the check, where it is not that of a page beyond the end.
 
-        :raises RequestError: that refusal
+        :raises NotSettled: the list may go on there
+        :raises RequestError: an error of the service's own
         """
         if self._refusal and (self._is_honoured or isinstance(self._refusal, ServerError)):
-            raise self._refusal
+            raise _not_settled(self.number, self._refusal)
+
+
+def _not_settled(page: int, refusal: RequestError) -> RequestError | NotSettled:
+    """Return the error of a page that the list is not complete without: never one that says that there is no such list."""
+    problem = f"the service refused page {page}, which must exist ({refusal.problem.rstrip('.')})."
+    return refusal if isinstance(refusal, ServerError) else NotSettled(problem)

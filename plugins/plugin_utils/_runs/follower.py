@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NotFoundError, SelectionError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import NO_SUCH_LIST, Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ class Follower:
         is_there, status = self._client.find_run(run.project_id, run.name, deadline)
         try:
             (rows,) = self._client.read([nodes_of(run.project_id, run.name, run.project_title)], deadline)
-        except NotFoundError:
+        except StatusError as error:
+            if error.status not in NO_SUCH_LIST:
+                raise
             rows = []
         return RunRows(replace(run, status=status), rows) if is_there or rows else None
 

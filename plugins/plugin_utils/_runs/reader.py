@@ -19,10 +19,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ResponseError,
     SelectionError,
     ServerError,
+    StatusError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery, Read
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, text
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 
 # Faults that may concern one run alone.
 _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
+
+# How services answer for what they do not have, a run or its empty list of nodes (inferred); 200 is that of an error in the body.
+NO_SUCH_LIST = frozenset({200, 400, 404, 406})
+
+# Some refuse what they do not have as what is not allowed.
+_NO_SUCH_RUN = NO_SUCH_LIST | {403}
+
+_TRY_AGAIN = "Try again. If the error persists, report this message as an issue."
 
 # Runs may go, and others come, while they are read.
 _MOST_READINGS = 5
@@ -57,35 +67,66 @@ class Reader:
         for _attempt in range(_MOST_READINGS):
             try:
                 return _read_nodes(runs, read_lists)
-            except NotFoundError as error:
-                runs = self._explained(error, runs, read_lists)
+            except StatusError as error:
+                if error.status not in _NO_SUCH_RUN:
+                    raise
+                meant = self._explained(error, read_lists)
+                if {run.key for run in meant} == {run.key for run in runs}:
+                    if error.status not in NO_SUCH_LIST:
+                        raise
+                    return _read_one_by_one(meant, read_lists)
+                runs = meant
         return _read_nodes(runs, read_lists)
 
-    def _explained(self, error: NotFoundError, tried: Sequence[Run], read_lists: Read) -> Sequence[Run]:
-        """Return other runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
+    def _explained(self, error: StatusError, read_lists: Read) -> Sequence[Run]:
+        """Return the runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
 
         :raises SelectionError: what is missing, with what there is
-        :raises NotFoundError: nothing is missing, or the look-up failed too
+        :raises StatusError: the look-up failed too
         """
         try:
-            meant = self._discovery.explain(read_lists)
+            return self._discovery.explain(read_lists)
         except SelectionError as reason:
             raise SelectionError(f"{reason} (The service's response to {error.where}: {error.problem})") from None
         except RequestError:
             raise error from None
-        if {run.key for run in meant} == {run.key for run in tried}:
-            raise error
-        return meant
+
+
+def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
+    """Read the nodes of runs that the service lists, where it has refused the nodes of one of them.
+
+    A run that has just begun or has ended, by its status, may have no nodes, and an empty list may be a refusal (inferred).
+
+    :raises RequestError: the nodes of another run are refused, or a list could not be read
+    """
+    found = []
+    for run in runs:
+        try:
+            found += _read_nodes([run], read_lists)
+        except StatusError as error:
+            if error.status not in NO_SUCH_LIST:
+                raise
+            if phase(run.status) not in (Phase.BEGINNING, Phase.ENDED):
+                # Its nodes may still come, so this does not end the waiting.
+                advice = f"The service lists this run ({readable(run.status or 'no status')}), but not its nodes. {_TRY_AGAIN}"
+                raise _with_hint(ResponseError(error.what, error.where, error.problem, advice), runs) from None
+            found.append(RunRows(run, []))
+    return found
 
 
 def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
     try:
         lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
     except _OF_ONE_RUN as error:
-        if len(runs) > 1:
-            error.note = f"{error.note} To exclude this run, list the other runs in 'run', or choose another 'project'.".lstrip()
-        raise
+        raise _with_hint(error, runs) from None
     return [RunRows(_with_project_name(run, rows), rows) for run, rows in zip(runs, lists)]
+
+
+def _with_hint(error: RequestError, runs: Sequence[Run]) -> RequestError:
+    """Return an error on one run, with how to leave that run out where there are others."""
+    if len(runs) > 1:
+        error.note = f"{error.note} To exclude this run, list the other runs in 'run', or choose another 'project'.".lstrip()
+    return error
 
 
 def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:

@@ -344,18 +344,6 @@ def test_rows_in_another_order_with_each_page_are_an_error_that_advises_a_larger
     assert "'page_size' to a number greater than 12" in error.value.advice
 
 
-def test_rows_in_another_order_with_each_page_are_the_error_though_a_page_beyond_the_end_is_one_too() -> None:
-    def answer(request: Request) -> Any:
-        if request.query["page"] in (0, 3):
-            raise refusal(request, 500)
-        orders = [nodes(12), [*reversed(nodes(12))]]
-        return page_of(orders[request.query["page"] % 2], request)
-
-    with pytest.raises(IncompleteError) as error:
-        read(answer)
-    assert "'page_size' to a number greater than 12" in error.value.advice
-
-
 def test_another_order_with_each_page_is_the_error_though_the_page_beyond_the_end_is_one_too() -> None:
     def answer(request: Request) -> Any:
         if request.query["page"] in (0, 4):

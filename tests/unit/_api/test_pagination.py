@@ -299,7 +299,13 @@ def test_a_page_that_exists_and_is_refused_is_an_error(error: RequestError, coun
 @pytest.mark.parametrize("error", ANSWERED, ids=lambda error: type(error).__name__)
 def test_page_0_that_is_refused_is_an_error_where_all_ranks_are_ten_or_more(error: RequestError) -> None:
     service = FakeService(whole(25), cap=10, base=0, count="absent", breaks=(0, error))
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error) if error is FAILED else NotSettled):
+        read_all(service, 100)
+
+
+def test_a_page_that_must_exist_and_is_not_found_is_not_an_error_of_a_list_that_does_not_exist() -> None:
+    service = FakeService(whole(120), cap=50, count="page", breaks=(2, REFUSED))
+    with pytest.raises(NotSettled, match=r"refused page 2, which must exist \(HTTP 404\)"):
         read_all(service, 100)
 
 

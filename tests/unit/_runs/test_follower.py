@@ -224,6 +224,17 @@ def test_a_run_whose_nodes_are_listed_is_not_lost(simulator: Simulator) -> None:
     assert not reader.read().lost
 
 
+@pytest.mark.parametrize("status", [400, 404, 406])
+def test_the_empty_list_of_a_run_that_left_the_choice_may_be_refused(simulator: Simulator, status: int) -> None:
+    reader = Reader(simulator, "active")
+    reader.read()
+    run_of(simulator, "2").status = RUN_COMPLETED
+    answering(simulator, "/runs/2/nodes", Answer(status, {"message": "No nodes."}))
+    reading = reader.read()
+    assert statuses(reading) == {"2": RUN_COMPLETED, "3": RUN_IN_PROGRESS}
+    assert not reading.lost
+
+
 def test_a_fault_of_the_service_is_an_error(simulator: Simulator) -> None:
     reader = Reader(simulator, "active")
     reader.read()

@@ -16,17 +16,20 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConnectionFailed,
+    IncompleteError,
     NotFoundError,
     PermissionDenied,
     RequestError,
     ResponseError,
     SelectionError,
     ServerError,
+    StatusError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import LASTING
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 BERT, ID_LIKE_NAME = "abc123ygz0iujnbert00", "resnet50imagenet2024"
@@ -61,7 +64,13 @@ def projects(**names: str) -> list[Row]:
     return [{"projectId": project, "projectName": name} for project, name in names.items()]
 
 
-def runs(project: str, **statuses: str) -> list[Row]:
+def refused(project: str, run: str, status: int) -> StatusError:
+    kind = {403: PermissionDenied, 404: NotFoundError}.get(status, StatusError)
+    endpoint = nodes_of(project, run)
+    return kind(endpoint.what, f"GET {endpoint.path}", f"HTTP {status}.", "Check the options.", status=status)
+
+
+def runs(project: str, **statuses: str | None) -> list[Row]:
     return [{"projectId": project, "runName": name[1:], "status": status} for name, status in statuses.items()]
 
 
@@ -174,18 +183,51 @@ def test_when_the_explanation_fails_too_the_404_itself_is_the_error(failing: End
     assert error.value.__suppress_context__
 
 
-def test_a_404_for_a_run_that_is_listed_is_the_error_itself() -> None:
+@pytest.mark.parametrize("status", [200, 400, 403, 406])
+def test_a_name_that_resembles_an_id_is_found_after_any_refusal(status: int) -> None:
     api = bert()
-    del api.lists[path(BERT, "2")]
-    with pytest.raises(NotFoundError):
+    api.lists[path(ID_LIKE_NAME, "4")] = refused(ID_LIKE_NAME, "4", status)
+    (found,) = read_runs(api, ID_LIKE_NAME, "4")
+    assert (found.run.project_id, len(found.rows)) == ("p2", 1)
+
+
+@pytest.mark.parametrize("state", [RUNNING, "FROBNICATING", None])
+@pytest.mark.parametrize("status", [200, 400, 404, 406])
+def test_nodes_that_are_refused_of_a_run_that_goes_on_are_an_error_that_passes(status: int, state: str | None) -> None:
+    api = bert()
+    api.lists[RUNS.path] = runs(BERT, r2=state)
+    api.lists[path(BERT, "2")] = refused(BERT, "2", status)
+    with pytest.raises(ResponseError) as error:
         read_runs(api, BERT, "2")
-    assert api.asked == [[path(BERT, "2")], [PROJECTS.path, RUNS.path]]
+    assert f"HTTP {status}. The service lists this run ({state or 'no status'}), but not its nodes." in str(error.value)
+    assert not isinstance(error.value, LASTING)
+    assert api.asked == [[path(BERT, "2")], [PROJECTS.path, RUNS.path], [path(BERT, "2")]]
+
+
+@pytest.mark.parametrize("chosen", ["1", "all"])
+@pytest.mark.parametrize("state", ["RUN_STATE_COMPLETED", "failed", "RUN_STATE_PENDING"])
+@pytest.mark.parametrize("status", [200, 400, 404, 406])
+def test_the_empty_list_of_a_run_that_has_begun_or_ended_may_be_refused(status: int, state: str, chosen: str) -> None:
+    api = bert()
+    api.lists[RUNS.path] = runs(BERT, r1=state, r2=RUNNING)
+    api.lists[path(BERT, "1")] = refused(BERT, "1", status)
+    expected = {(BERT, "1"): [], (BERT, "2"): ["a", "b"]} if chosen == "all" else {(BERT, "1"): []}
+    assert listed(read_runs(api, BERT, chosen)) == expected
+
+
+@pytest.mark.parametrize("error", [PermissionDenied, IncompleteError, ServerError])
+def test_another_error_of_a_run_that_has_ended_is_no_empty_list(error: type[RequestError]) -> None:
+    api = bert()
+    status = {PermissionDenied: {"status": 403}, ServerError: {"status": 500}}.get(error, {})
+    api.lists[path(BERT, "1")] = error("the nodes", "GET /x", "it failed.", "", **status)
+    with pytest.raises(error):
+        read_runs(api, BERT, "1")
 
 
 def test_an_error_names_the_project_as_the_user_does() -> None:
     api = bert()
     del api.lists[path(BERT, "2")]
-    with pytest.raises(NotFoundError) as error:
+    with pytest.raises(ResponseError) as error:
         read_runs(api, "bert", "2")
     assert error.value.what == "the nodes of run 2 of project bert"
 
