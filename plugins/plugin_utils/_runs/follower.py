@@ -15,7 +15,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import NO_SUCH_LIST, Reader
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import NO_SUCH_LIST, NO_SUCH_RUN, Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Follower:
         try:
             (rows,) = self._client.read([nodes_of(run.project_id, run.name, run.project_title)], deadline)
         except StatusError as error:
-            if error.status not in NO_SUCH_LIST:
+            if error.status not in (NO_SUCH_LIST if is_there else NO_SUCH_RUN):
                 raise
             rows = []
         return RunRows(replace(run, status=status), rows) if is_there or rows else None

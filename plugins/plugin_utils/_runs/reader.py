@@ -38,7 +38,7 @@ _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 NO_SUCH_LIST = frozenset({200, 400, 404, 406})
 
 # Some refuse what they do not have as what is not allowed.
-_NO_SUCH_RUN = NO_SUCH_LIST | {403}
+NO_SUCH_RUN = NO_SUCH_LIST | {403}
 
 _TRY_AGAIN = "Try again. If the error persists, report this message as an issue."
 
@@ -68,7 +68,7 @@ class Reader:
             try:
                 return _read_nodes(runs, read_lists)
             except StatusError as error:
-                if error.status not in _NO_SUCH_RUN:
+                if error.status not in NO_SUCH_RUN:
                     raise
                 meant = self._explained(error, read_lists)
                 if {run.key for run in meant} == {run.key for run in runs}:

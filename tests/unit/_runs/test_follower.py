@@ -224,6 +224,15 @@ def test_a_run_whose_nodes_are_listed_is_not_lost(simulator: Simulator) -> None:
     assert not reader.read().lost
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 406])
+def test_a_run_that_the_service_no_longer_has_is_lost_however_its_nodes_are_refused(simulator: Simulator, status: int) -> None:
+    reader = Reader(simulator, "active")
+    reader.read()
+    simulator.projects[0].runs.pop()
+    answering(simulator, "/runs/3/nodes", Answer(status, {"message": "No such run."}))
+    assert reader.read().lost == {(ID, "3")}
+
+
 @pytest.mark.parametrize("status", [400, 404, 406])
 def test_the_empty_list_of_a_run_that_left_the_choice_may_be_refused(simulator: Simulator, status: int) -> None:
     reader = Reader(simulator, "active")
