@@ -20,7 +20,8 @@ page 1 has fewer than ten rows                              the end: ten is the 
 anything else: the size may be capped, and the count may    the *check*: a page of a smaller size that begins before the end
 be the page's                                               of what was found, and reaches beyond it
 that page shows as many known rows as it must, and no       the end, and the start: counted from 0, or with its size ignored,
-other row                                                   it would show another number of rows
+other row, and these are the last ones of what was found,   it would show another number of rows
+or the ranks are 0 to n-1
 it is refused, though page 1 of that size is not            an error: a page that exists cannot be read
 it shows anything else                                      the next page, until one is shorter than the fullest or brings no
                                                             new row
@@ -306,7 +307,10 @@ class _Sweep:
         return self._last == 1 and self._rows(1) < self._full
 
     def _is_checked(self) -> bool:
-        return self._checked is not None and self._checked.found == len(self.entries) and self._checked.is_whole
+        check = self._checked
+        if check is None or check.found != len(self.entries) or not check.is_whole:
+            return False
+        return check.is_in_order or self._ranks_are_whole()
 
     def _lacks_rows(self) -> bool:
         """Return whether the service counts more rows than it gave."""
@@ -347,6 +351,7 @@ class _Check:
         self.size = next((size for size in range(fullest - 1, 1, -1) if found % size), 0)
         self.number = found // self.size + 1 if self.size else 0
         self.is_whole = False
+        self.is_in_order = False
         self._refusal: RequestError | None = None
         self._requests = [PageRequest(self.number, self.size)] if self.size else []
         self._is_honoured = False
@@ -365,6 +370,8 @@ class _Check:
             self._requests = [] if isinstance(page.refusal, ServerError) else [PageRequest(1, self.size)]
         else:
             self.is_whole = ids <= known and len(page.entries) == self.found % self.size
+            # In another order each time, and with the size ignored, a page that goes on may show known rows by chance.
+            self.is_in_order = ids == set(list(known)[-len(ids) :])
 
     def raise_refusal(self) -> None:
         """Raise the refusal of the check, where it is not that of a page beyond the end.

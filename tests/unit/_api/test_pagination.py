@@ -514,3 +514,11 @@ def test_pages_that_share_some_rows_are_never_a_list_however_often_they_are_read
         finish(pagination.read(10), pages)
     assert error.value.shuffled
     assert error.value.rows == 12
+
+
+def test_known_rows_in_another_order_prove_no_end_where_the_size_is_ignored() -> None:
+    def shuffle(rows: list[Entry]) -> None:
+        rows.append(rows.pop(0))
+
+    service = FakeService(unranked(11), fixed=10, count="absent", past_end="refused", moves={2: shuffle})
+    assert read_all(service, 100) == ids(service.entries)
