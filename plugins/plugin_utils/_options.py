@@ -35,8 +35,8 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
-# As Ansible takes them; None is a value that was left out.
-_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
+# As Ansible takes them. Ansible makes false of any other string, which would turn a check off: YAML's null is not "none".
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0"})
 
 # What YAML or a template makes of a value, besides strings and numbers.
 _NO_STRING = (bytes, date, dict, list, set, tuple)
@@ -80,15 +80,20 @@ class _Kind:
 
 
 def _converts(to: Callable[[Any], object], *types: type) -> Callable[[Any], bool]:
-    """Return whether Ansible can convert a value; what YAML does not make, such as a vaulted value, is left to Ansible."""
+    """Return a function that returns whether Ansible can convert a value to a type.
+
+    The function leaves a value that YAML does not make, such as a vaulted one, to Ansible.
+
+    :param types: types that Ansible would convert, although they are not meant
+    """
 
     def fits(value: Any) -> bool:
         if isinstance(value, types):
             return False
-        if isinstance(value, str):
+        if isinstance(value, (str, int, float)):
             try:
                 to(value)
-            except ValueError:
+            except (ValueError, OverflowError):  # an integer may be too large for a float
                 return False
         return True
 
