@@ -350,6 +350,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import nearest_state
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
@@ -509,5 +510,5 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             wanted, available = (", ".join(sorted(names)) for names in (options.states, seen))
             self.display.warning(readable(f"No node matches 'states': {wanted}. States of the nodes: {available}."))
         for name in sorted(options.states - seen):
-            if nearest := _options.nearest_state(name, seen):
+            if nearest := nearest_state(name, seen):
                 self.display.warning(readable(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?"))

@@ -28,10 +28,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
     check_syntax,
     evaluated,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
@@ -232,7 +231,6 @@ def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
     :param values: what Ansible read, by the options' names
     :raises ConfigurationError: one of them cannot be used; the text names it
     """
-    check_prefix(values["hostvars_prefix"])
     return Options(
         selection=Selection(parse_projects(values["project"]), parse_runs(values["run"])),
         api_url=values["api_url"],
@@ -244,7 +242,7 @@ def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
         verify=_verify(values["validate_certs"], values["ca_path"]),
         states=_states(_strings("states", values["states"])),
         expressions=_expressions(values),
-        hostvars_prefix=values["hostvars_prefix"],
+        hostvars_prefix=_prefix(values["hostvars_prefix"]),
         group_by=_strings("group_by", values["group_by"]),
         wait_options=WaitOptions(
             timeout=_whole("wait_timeout", values["wait_timeout"], 0),
@@ -365,16 +363,6 @@ def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:
     return {**given, **alone}
 
 
-def nearest_state(name: str, seen: Iterable[str]) -> str | None:
-    """Return the state that a name is a misspelling of, None where it is a usual state or near to none.
-
-    :param seen: the states that nodes are in, as states are an open set
-    """
-    if phase(name) is not Phase.UNKNOWN:
-        return None
-    return next(iter(difflib.get_close_matches(name, {*WORDS, *seen}, n=1, cutoff=0.8)), None)
-
-
 def _did_you_mean(name: object, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(str(name), known, n=1)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
@@ -483,6 +471,15 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
             f"Invalid value for 'ca_path': {ca_path!r}. This file or directory does not exist. Check the path."
         )
     return ca_path
+
+
+def _prefix(prefix: str) -> str:
+    if not _VARIABLE_NAME.fullmatch(prefix) or prefix.startswith("ansible_"):
+        raise ConfigurationError(
+            f"Invalid value for 'hostvars_prefix': {prefix!r}. Use letters, digits and underscores, and do not start with a digit"
+            " or with 'ansible_'."
+        )
+    return prefix
 
 
 def _strings(name: str, values: list[Any]) -> tuple[str, ...]:

@@ -27,13 +27,8 @@ _LONGEST_NAME = 128
 # Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
 _RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL, READY})
 
-
 # What Ansible connects to in place of a host's name.
 _ADDRESSES = ("ansible_host", "ansible_ssh_host")
-
-
-# The variables that identify a node, without their prefix.
-_IDENTITY = ("project_id", "run_name", "node_id")
 
 # What identifies a node: project ID and run name, as its row has them, and node ID.
 NodeKey = tuple[str, str, str]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
@@ -186,18 +185,6 @@ def prefix_of(variables: Mapping[str, Any]) -> str | None:
         (prefix for prefix in prefixes if {f"{prefix}{field}" for field in ("node_id", "name", "ready")} <= variables.keys()),
         None,
     )
-
-
-def check_prefix(prefix: str) -> None:
-    """Refuse a prefix that makes no variable names, or those that Ansible itself reads.
-
-    :raises ConfigurationError: with what a prefix may be
-    """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix) or prefix.startswith("ansible_"):
-        raise ConfigurationError(
-            f"Invalid value for 'hostvars_prefix': {prefix!r}. Use letters, digits and underscores, and do not start with a digit"
-            " or with 'ansible_'."
-        )
 
 
 def _rank(value: object) -> int | None:

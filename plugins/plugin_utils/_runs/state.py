@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -33,8 +35,6 @@ _WORDS = {
 }
 _PHASES = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 
-WORDS = frozenset(_PHASES)
-
 
 @lru_cache(maxsize=256)
 def phase(state: str | None) -> Phase:
@@ -50,3 +50,13 @@ def state_name(state: str | None) -> str | None:
     """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
     words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
     return re.sub("^(node|run)_state(_|$)", "", words).strip("_") or None
+
+
+def nearest_state(name: str, seen: Iterable[str]) -> str | None:
+    """Return the state of which a name is probably a misspelling, None for a known state or where none is similar.
+
+    :param seen: the states that nodes are in, since the set of states is open
+    """
+    if phase(name) is not Phase.UNKNOWN:
+        return None
+    return next(iter(difflib.get_close_matches(name, {*_PHASES, *seen}, n=1, cutoff=0.8)), None)
