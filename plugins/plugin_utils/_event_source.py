@@ -29,7 +29,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Con
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, KnownRuns, Watch, compare, without
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.follower import Follower
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Reporter, connect
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions, Reporter, connect
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import LASTING
 
@@ -61,9 +61,6 @@ SHARED = (
     "wait_nodes",
 )
 
-# What the inventory plugin takes from Ansible's own documentation.
-_NOTHING_CONSTRUCTED = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], "leading_separator": True}
-
 _INVENTORY_PLUGIN = Path(__file__).parents[1] / "inventory" / "nodes.py"
 
 # So many readings in a row that end in a fault which does not pass end the source.
@@ -92,7 +89,7 @@ class Arguments:
     :param initial: whether to report what is ready at the start
     """
 
-    options: _options.Options
+    options: ReadOptions
     interval: float
     state_file: str | None
     initial: bool
@@ -116,7 +113,7 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
 
     :raises ConfigurationError: one of them cannot be used
     """
-    documented = options_of(_INVENTORY_PLUGIN)
+    documented = _inventory_options()
     definitions = {**{name: documented[name] for name in SHARED}, **own}
     _options.check_given(arguments, definitions, "argument", _ARGUMENTS_DOCUMENTED)
     _options.check_types(arguments, definitions)
@@ -127,28 +124,25 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
         values = config.get_plugin_options("event_source", NAME, direct=arguments)
     except AnsibleError as error:
         raise ConfigurationError(str(error)) from None
-    values = _options.without_empty_variables(values, arguments, definitions)
     if warning := _options.warning_of_empty_project(arguments, definitions):
         _logger.warning(warning)
     origins = _options.origins_of_keys(arguments, definitions, "the rulebook")
     defaults = {name: definition.get("default") for name, definition in documented.items()}
+    values = defaults | _options.without_empty_variables(values, arguments, definitions)
     return Arguments(
-        options=_options.check(
-            {**defaults, **_NOTHING_CONSTRUCTED, **values}, _options.credential_options(values, arguments, origins)
-        ),
+        options=_options.read_options(values, _options.credential_options(values, arguments, origins)),
         interval=_options.seconds("interval", values["interval"]),
         state_file=values["state_file"],
         initial=values["initial"],
     )
 
 
-def options_of(plugin: Path) -> dict[str, dict[str, Any]]:
-    """Return the options that a plugin documents, without importing it: that would load most of Ansible."""
-    for statement in ast.parse(plugin.read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DOCUMENTATION":
-            options: dict[str, dict[str, Any]] = yaml.safe_load(ast.literal_eval(statement.value))["options"]
-            return options
-    raise LookupError(plugin)
+def _inventory_options() -> dict[str, dict[str, Any]]:
+    """Return the documented options of the inventory plugin, without importing it, which would load most of Ansible."""
+    statements = ast.parse(_INVENTORY_PLUGIN.read_text(encoding="utf-8")).body
+    assignments = {ast.unparse(line.targets[0]): line.value for line in statements if isinstance(line, ast.Assign)}
+    options: dict[str, dict[str, Any]] = yaml.safe_load(ast.literal_eval(assignments["DOCUMENTATION"]))["options"]
+    return options
 
 
 class _Source:

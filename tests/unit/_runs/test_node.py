@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import (
     Node,
     nodes_of_run,
