@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The event source: reads at an interval, and puts an event for each change.
+"""Read the runs at an interval, and put an event for each change.
 
-A reading is synchronous and runs on a thread that never holds the process, so that the event loop goes on and the process can end
-while a request hangs.
+A reading is one complete read of the chosen runs. It is synchronous and runs on a daemon thread, so that the event loop is not
+blocked, and the process can end while a request hangs.
 """
 
 from __future__ import annotations
@@ -63,17 +63,17 @@ SHARED = (
 
 _INVENTORY_PLUGIN = Path(__file__).parents[1] / "inventory" / "nodes.py"
 
-# So many readings in a row that end in a fault which does not pass end the source.
+# The source ends after this number of readings in a row that fail permanently.
 _MOST_LASTING = 3
 
-# Seconds; an interval that is longer stays.
+# Seconds. A longer interval is not shortened.
 _LONGEST_PAUSE = 300.0
 
 _logger = logging.getLogger(NAME)
 
 
 class Queue(Protocol):
-    """Where events are put; it is full while the rulebook takes none."""
+    """The queue of the rulebook. Putting waits while the queue is full."""
 
     def put(self, event: Mapping[str, Any], /) -> Awaitable[None]:
         """Put an event."""
@@ -81,12 +81,12 @@ class Queue(Protocol):
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of the event source, checked.
+    """The checked arguments of the event source.
 
-    :param options: those that the inventory plugin has too
+    :param options: the arguments that are also options of the inventory plugin
     :param interval: seconds between the starts of two readings
-    :param state_file: where to remember what was put
-    :param initial: whether to report what is ready at the start
+    :param state_file: the path of the file that records the events that were put, None for no file
+    :param initial: whether to report nodes and runs that are ready at the start
     """
 
     options: ReadOptions
@@ -96,10 +96,11 @@ class Arguments:
 
 
 async def follow(queue: Queue, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Read at an interval and put an event for each change, for good.
+    """Read at an interval and put an event for each change, until an error or cancellation.
 
-    :param own: the documentation of the options that the inventory plugin does not have
-    :raises NsmlError: an argument is wrong, or a fault that does not pass was met by the first reading or by three in a row
+    :param arguments: the arguments of the event source, as the rulebook passes them
+    :param own: the documentation of the arguments that are not options of the inventory plugin
+    :raises NsmlError: an argument is wrong, or the first reading or three readings in a row fail permanently
     """
     source = _Source(read_arguments(arguments, own))
     try:
@@ -109,9 +110,10 @@ async def follow(queue: Queue, arguments: Mapping[str, Any], own: Mapping[str, A
 
 
 def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Arguments:
-    """Return the arguments, checked as the inventory plugin checks its options, with its defaults and environment variables.
+    """Return the checked arguments, with the defaults and environment variables of the inventory plugin's options.
 
-    :raises ConfigurationError: one of them cannot be used
+    :param own: the documentation of the arguments that are not options of the inventory plugin
+    :raises ConfigurationError: an argument cannot be used
     """
     documented = _inventory_options()
     definitions = {**{name: documented[name] for name in SHARED}, **own}
@@ -146,7 +148,7 @@ def _inventory_options() -> dict[str, dict[str, Any]]:
 
 
 class _Source:
-    """What goes on from one reading to the next."""
+    """Reads again and again, and puts the changes."""
 
     def __init__(self, arguments: Arguments) -> None:
         options = arguments.options
@@ -185,7 +187,7 @@ class _Source:
         return compare(self._known, reading, self._watch, host_names)
 
     async def _put(self, queue: Queue, known: KnownRuns, changes: list[Change]) -> None:
-        """Put the events, and remember those that were put, also when this is cancelled among them."""
+        """Put the events, and record those that were put, even if this is cancelled in between."""
         done = 0
         try:
             for change in changes:
@@ -216,21 +218,22 @@ class _Source:
 
 
 class Faults:
-    """The faults of the last readings in a row."""
+    """Counts the consecutive readings that failed."""
 
     def __init__(self) -> None:
         self._has_read = False
         self._lasting = self._all = 0
 
     def forget(self) -> None:
-        """Begin anew after a reading that succeeded."""
+        """Reset the counts after a successful reading."""
         self._has_read = True
         self._lasting = self._all = 0
 
     def pause_after(self, error: NsmlError, interval: float) -> float:
-        """Return the seconds from the start of the reading that met a fault to the next, more after each.
+        """Return the seconds from the start of the failed reading to the next one, which increase with each failure.
 
-        :raises NsmlError: the fault, if it does not pass
+        :param interval: seconds between the starts of two readings
+        :raises NsmlError: the error, if it is permanent
         """
         passes = isinstance(error, RequestError) and not isinstance(error, LASTING)
         self._lasting = 0 if passes else self._lasting + 1
@@ -241,7 +244,7 @@ class Faults:
 
 
 async def on_thread(function: Callable[[], Result]) -> Result:
-    """Return a function's result, computed on a thread that the process does not wait for when it ends."""
+    """Return the result of a function, run on a daemon thread, for which the process does not wait when it ends."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -257,9 +260,9 @@ async def on_thread(function: Callable[[], Result]) -> Result:
         result, error = None, None
         try:
             result = function()
-        except BaseException as raised:  # noqa: BLE001  not handled here: raised to whoever awaits
+        except BaseException as raised:  # noqa: BLE001  not handled here: raised to the caller that awaits
             error = raised
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+        with suppress(RuntimeError):  # the event loop is closed
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="nsml-reading", daemon=True).start()
