@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the states of runs and nodes mean: their set is open, so each is read by its word, however it is written."""
+"""Interpret the states of runs and nodes. The set of states is open, so a state is interpreted by its word."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functools import lru_cache
 
 
 class Phase(Enum):
-    """Where a run or a node is in its life."""
+    """The phase in the life of a run or a node."""
 
     BEGINNING = auto()
     UNDER_WAY = auto()
@@ -38,9 +38,9 @@ _PHASES = {word: phase for phase, words in _WORDS.items() for word in words.spli
 
 @lru_cache(maxsize=256)
 def phase(state: str | None) -> Phase:
-    """Return the phase that a state of a run or a node names.
+    """Return the phase of a state of a run or a node.
 
-    Case, the prefixes ``NODE_STATE_`` and ``RUN_STATE_``, dashes, underscores and blanks do not matter.
+    Case, the prefixes ``NODE_STATE_`` and ``RUN_STATE_``, dashes, underscores and spaces are ignored.
     """
     word = re.sub(r"[\s_-]", "", state or "").lower()
     return _PHASES.get(re.sub("^(node|run)state", "", word), Phase.UNKNOWN)
