@@ -456,8 +456,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
-            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError)
-        return _source.read(options, reporter)
+            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
+        return _source.read(options, reporter).runs
 
     def _open_cache(self) -> bool:
         """Open Ansible's cache, and return whether it can be used. If it cannot, warn.

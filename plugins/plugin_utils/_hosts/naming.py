@@ -31,7 +31,7 @@ _RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL, READY}
 _ADDRESSES = ("ansible_host", "ansible_ssh_host")
 
 # The identity of a node: project ID and run name, as in its row, and node ID.
-NodeKey = tuple[str, str, str]
+NodeIdentity = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class ExistingNames:
     :param group_names: the names of all groups
     """
 
-    names: dict[str, NodeKey] = field(default_factory=dict)
+    names: dict[str, NodeIdentity] = field(default_factory=dict)
     groups: dict[str, Hashable] = field(default_factory=dict)
     ranks: dict[tuple[str, str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
@@ -151,7 +151,7 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
     :raises NamingError: names are not unique or not allowed, and ``strict`` is on
     """
     given = {key: name for name, key in reversed(known.names.items())}
-    kept = [given.get(_key(host)) for host in hosts]
+    kept = [given.get(_identity(host)) for host in hosts]
     wanted = _with_predecessors_apart(hosts, [safe_name(host.name) for host in hosts])
     times = Counter(name for name, there in zip(wanted, kept) if there is None)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
@@ -168,7 +168,7 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
     ]
 
 
-def _key(host: Host) -> NodeKey:
+def _identity(host: Host) -> NodeIdentity:
     """Return the identity of a node, as sent. Two runs may have nodes with the same ID."""
     row = host.node.row
     return text(row.get("projectId")) or "", text(row.get("runName")) or "", host.node.id

@@ -61,14 +61,6 @@ class Reporter:
     register: Callable[[Iterable[str]], object] = list
 
 
-def read(options: ReadOptions, reporter: Reporter) -> list[RunRows]:
-    """Read the chosen runs from the service, wait for ready nodes if the options say so, and return them.
-
-    :raises NsmlError: the runs cannot be read, a list cannot be proven complete, or the nodes did not become ready
-    """
-    return _read(options, reporter).runs
-
-
 def read_cached(
     options: ReadOptions,
     reporter: Reporter,
@@ -77,7 +69,7 @@ def read_cached(
     name: str,
     refresh: bool,
     damage: type[Exception],
-) -> list[RunRows]:
+) -> Snapshot:
     """Return the chosen runs from the cache. If it does not hold them, :func:`read` them and store them in the cache.
 
     :param cache: Ansible's cache
@@ -101,13 +93,17 @@ def read_cached(
         age = max(0.0, time.time() - snapshot.read_at)
         reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
         _report(snapshot, options, reporter)
-        return snapshot.runs
-    snapshot = _read(options, reporter)
+        return snapshot
+    snapshot = read(options, reporter)
     cache[key] = _cache.dump(snapshot, key)
-    return snapshot.runs
+    return snapshot
 
 
-def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
+def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
+    """Read the chosen runs from the service, wait for ready nodes if the options say so, and return them.
+
+    :raises NsmlError: the runs cannot be read, a list cannot be proven complete, or the nodes did not become ready
+    """
     # Imported here, because they load requests, which takes longer than to read a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
