@@ -176,7 +176,7 @@ def without_empty_variables(
 
 
 def warning_of_empty_project(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a warning where an environment variable that would choose a project is empty, else an empty string.
+    """Return a warning if the environment variable for the project is empty, so that it has no effect. Else, it is empty.
 
     :param given: the options that the user wrote
     :param known: the documentation of each option
@@ -190,9 +190,7 @@ def warning_of_empty_project(given: Mapping[Any, Any], known: Mapping[str, Mappi
     )
 
 
-def credential_options(
-    values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str] | None = None
-) -> CredentialOptions:
+def credential_options(values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str]) -> CredentialOptions:
     """Return the credentials. If the user wrote a profile, keys in the environment do not override it.
 
     :param values: the values that Ansible read, by option
@@ -201,7 +199,7 @@ def credential_options(
     """
     of_pair = given if given.get("profile") else values
     pair = of_pair.get("access_key"), of_pair.get("secret_key")
-    return CredentialOptions(*pair, values["api_key"], values["profile"], origins or {})
+    return CredentialOptions(*pair, values["api_key"], values["profile"], origins)
 
 
 def check_file(values: Mapping[str, Any], given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> Options:

@@ -60,7 +60,7 @@ class Credentials:
 
     @property
     def secrets(self) -> list[str]:
-        """The keys that no output may show."""
+        """The secret key and the API key, which no output may contain."""
         return [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
 
     @cached_property
