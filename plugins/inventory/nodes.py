@@ -350,6 +350,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import nearest_state
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
@@ -365,15 +366,15 @@ if TYPE_CHECKING:
 
 NAME = "navercloud.nsml.nodes"
 
-# The cache plugin that is used where none is set.
+# The names of Ansible's default cache plugin.
 _MEMORY = ("memory", "ansible.builtin.memory")
 
-# How cache plugins name the connection that they lack.
+# Words for the connection in the errors of cache plugins that need one.
 _CONNECTION = ("_uri", "fact_caching_connection", "cache_connection")
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """The inventory plugin. Constructable is what ``ansible-doc`` and Ansible itself know such plugins by."""
+    """The inventory plugin. It extends Constructable only because ``ansible-doc`` and Ansible recognize such plugins by it."""
 
     NAME = NAME
 
@@ -385,10 +386,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return bool(super().verify_file(path))
 
     def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
-        """Fill the inventory with the nodes of the runs that the file names.
+        """Add the nodes of the chosen runs to the inventory.
 
-        :raises AnsibleParserError: the file or an option is wrong, the service could not be read, or a name is not free;
-            the inventory is then as it was
+        :param cache: whether the cache may be read; it is written in any case
+        :raises AnsibleParserError: the file or an option is wrong, the service cannot be read, or a name is already in use;
+            the inventory has not changed
         """
         super().parse(inventory, loader, path, cache)
         try:
@@ -411,49 +413,56 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         populate(inventory, plan)
 
     def _read_options(self, path: str) -> _options.Options:
+        """Return the checked options of the file and the environment."""
         try:
-            self._read_config_data(path)  # which sets the options
-        except AttributeError:  # this is how Ansible stumbles over a list
+            self._read_config_data(path)  # calls set_options
+        except AttributeError:  # Ansible expects a dictionary
             raise AnsibleParserError(f"{path} contains no options. Start the file with this line: plugin: {NAME}") from None
         except AnsibleError as error:
-            # Without the lines around its place in the file, which may hold a key: up to 2.18, str() adds them.
+            # Up to 2.18, str() adds the lines around the error in the file, which may contain a key.
             raise AnsibleParserError(getattr(error.__context__, "_message", "") or str(error)) from None
         values = {name: self.get_option(name) for name in self.option_definitions}
-        return _options.check_file(values, self._config, self.option_definitions)
+        options = _options.check_file(values, self._config, self.option_definitions)
+        if warning := _options.warning_of_empty_project(self._config, self.option_definitions):
+            self.display.warning(warning)
+        return options
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """Set the options as Ansible does, once those of the file are checked and their templates are evaluated.
+        """Check the options of the file and evaluate their templates, and then set the options as Ansible does.
 
-        Ansible reads the file and sets the options in one step; its own checks quote keys, cut fractions and split expressions.
+        Ansible reads the file and sets the options in one step. Its own checks quote keys, truncate fractions and split
+        expressions.
+
+        :param direct: the options that the file sets; values from the environment are not in it, and are never templates
         """
         if direct is not None:
-            # What the environment gives is never a template.
             own = without_origin(direct)
             self._config = _options.evaluate_file(own, self.option_definitions, self.templar, self._vars or {})
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct and self._config)
         self._is_cached = bool(self.get_option("cache"))
-        self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if it cannot
+        self.set_option("cache", False)  # Ansible would open the cache in the same step, and fail if that is not possible
 
     def _read_runs(self, options: _options.Options, *, refresh: bool) -> list[RunRows]:
-        """Return the runs with the rows of their nodes, from the cache where the user wants one."""
+        """Return the chosen runs with the rows of their nodes, from the cache or the service.
+
+        :param refresh: whether to read from the service, whatever the cache holds
+        """
         reporter = _source.Reporter(
-            notify=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # standard output stays what it is
+            notify=lambda text: self.display.display(f"{NAME}: {text}", stderr=True),  # programs read standard output
             verbose=lambda text: self.display.v(f"{NAME}: {text}"),
             warning=self.display.warning,
             trace=lambda text: self.display.vvv(f"{NAME}: {text}"),
             register=register_secrets,
         )
-        if warning := _options.warning_of_empty_project(self._config, self.option_definitions):
-            self.display.warning(warning)
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
-            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError)
-        return _source.read(options, reporter)
+            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
+        return _source.read(options, reporter).runs
 
     def _open_cache(self) -> bool:
-        """Return whether Ansible's cache can be used; one that cannot costs no hosts.
+        """Open Ansible's cache, and return whether it can be used. If it cannot, warn.
 
-        :raises ConfigurationError: there is no such cache plugin, or it lacks its connection
+        :raises ConfigurationError: the cache plugin does not exist, or needs a connection that is not set
         """
         name = self.get_option("cache_plugin")
         if not name or not cache_loader.has_plugin(name):
@@ -475,7 +484,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return True
 
     def update_cache_if_changed(self) -> None:
-        """Write the cache, which Ansible asks for after :meth:`parse`; one that cannot be written costs no hosts."""
+        """Write the cache. Ansible calls this after :meth:`parse`. If the cache cannot be written, warn."""
         if not self._is_cached or getattr(self, "_cache", None) is None:
             return
         try:
@@ -490,24 +499,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
 
     def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
-        """Return the nodes that stay, each with its variables and the name that it should have."""
+        """Return the nodes that match ``states`` and ``filters``, each with its variables and the wanted host name."""
         nodes = _node.nodes_of_runs(runs)
-        chosen = [node for node in nodes if not options.states or node.state in options.states]
         if nodes:
             self._warn_of_states(nodes, options)
         hosts: list[Host] = []
-        for node in chosen:
+        for node in nodes:
+            if options.states and node.state not in options.states:
+                continue
             variables = untrusted(_node.variables(node, options.hostvars_prefix))
             if expressions.keep(node.name, variables):
                 hosts.append(Host(node, expressions.host_name(node.name, variables) or node.host_name, variables))
         return hosts
 
     def _warn_of_states(self, nodes: list[_node.Node], options: _options.Options) -> None:
-        """Warn where ``states`` keeps no node or is misspelt: the set of states is open, so that is not an error."""
+        """Warn if no node matches ``states``, or a state is misspelled. The set of states is open, so neither is an error."""
         seen = {node.state or "none" for node in nodes}
         if options.states and not options.states & seen:
             wanted, available = (", ".join(sorted(names)) for names in (options.states, seen))
             self.display.warning(readable(f"No node matches 'states': {wanted}. States of the nodes: {available}."))
         for name in sorted(options.states - seen):
-            if nearest := _options.nearest_state(name, seen):
+            if nearest := nearest_state(name, seen):
                 self.display.warning(readable(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?"))

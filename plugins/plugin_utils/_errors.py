@@ -2,38 +2,38 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, as a small tree.
+"""The exceptions of this collection.
 
     NsmlError
     ├── ConfigurationError          an option, a credential or a file is missing or wrong
-    ├── SelectionError              the project or run that was asked for does not exist, or means several
-    ├── WaitError                   what was waited for did not come, or will not come any more
+    ├── SelectionError              a chosen project or run does not exist, or a name is ambiguous
+    ├── WaitError                   the nodes did not become ready in time, or cannot become ready
     ├── NamingError                 two nodes or two groups would share one name, and strict is on
     ├── ExpressionError             an expression of the user cannot be evaluated
     └── RequestError                one exchange with the service failed
-        ├── ConnectionFailed        no connection, or it broke before the answer was whole
+        ├── ConnectionFailed        no connection, or it broke before the response was complete
         │   ├── CertificateError    the server's certificate is not trusted
-        │   └── HostNotFound        there is no such name in DNS
-        ├── TimeExceeded            the time limit of a request, or of all reading, is over
-        ├── ResponseError           the answer is not what the API describes
-        │   ├── NotJsonError        it cannot be parsed as JSON
-        │   └── IncompleteError     the answers together cannot be proven to be the whole list
-        └── StatusError             the service answered with an error
+        │   └── HostNotFound        the name does not exist in DNS
+        ├── TimeExceeded            the time limit of a request or of a reading is over
+        ├── ResponseError           the response does not match the API reference
+        │   ├── NotJsonError        the response cannot be parsed as JSON
+        │   └── IncompleteError     the list cannot be proven complete
+        └── StatusError             the service responded with an error
             ├── AuthenticationError 401: the keys, the signature or the clock
-            ├── PermissionDenied    401 code 210, or 403: known, but not allowed
+            ├── PermissionDenied    401 code 210, or 403: the keys have no permission
             ├── NotFoundError       404
-            ├── RateLimitError      429: too many requests just now
+            ├── RateLimitError      429: too many requests
             │   └── QuotaError      429 code 400: the quota is used up
             └── ServerError         5xx
 
-Every message is written for the user: what failed, where, the service's own words, what to do next.
+Every message is for the user: what failed, where, the service's own message, and what to do next.
 """
 
 from __future__ import annotations
 
 
 class NsmlError(Exception):
-    """Base of all errors that this collection raises on purpose; its message is meant for the user."""
+    """Base class of all errors of this collection. The message is for the user."""
 
 
 class ConfigurationError(NsmlError):
@@ -41,11 +41,11 @@ class ConfigurationError(NsmlError):
 
 
 class SelectionError(NsmlError):
-    """The project or run that was asked for does not exist, or a name means several."""
+    """A chosen project or run does not exist, or a name is ambiguous."""
 
 
 class WaitError(NsmlError):
-    """What was waited for did not come in time, or will not come any more."""
+    """The nodes did not become ready in time, or cannot become ready."""
 
 
 class NamingError(NsmlError):
@@ -59,12 +59,12 @@ class ExpressionError(NsmlError):
 class RequestError(NsmlError):
     """One exchange with the service failed.
 
-    :param what: what was being read, as in "the nodes of run 2 of project bert"
-    :param where: method and path, as in "GET /nsml/v1/projects"
-    :param problem: what happened, with the service's own words
+    :param what: the list that was read, for example "the nodes of run 2 of project bert"
+    :param where: method and path, for example "GET /nsml/v1/projects"
+    :param problem: what happened, with the service's own message
     :param advice: what the user can do next, one sentence or more
 
-    ``note`` says more about how it ended, as in "Tried 6 times."
+    ``note`` is an additional sentence, for example "Tried 6 times."
     """
 
     def __init__(self, what: str, where: str, problem: str, advice: str) -> None:
@@ -80,7 +80,7 @@ class RequestError(NsmlError):
 
 
 class ConnectionFailed(RequestError):
-    """No connection was made, or it broke before the answer was whole."""
+    """There was no connection, or it broke before the response was complete."""
 
 
 class CertificateError(ConnectionFailed):
@@ -92,27 +92,27 @@ class HostNotFound(ConnectionFailed):
 
 
 class TimeExceeded(RequestError):
-    """The time limit of one request, or of all reading together, is over."""
+    """The time limit of a request or of a reading is over."""
 
 
 class ResponseError(RequestError):
-    """The answer is not what the API describes."""
+    """The response does not match the API reference."""
 
 
 class NotJsonError(ResponseError):
-    """The answer cannot be parsed as JSON."""
+    """The response cannot be parsed as JSON."""
 
 
 class IncompleteError(ResponseError):
-    """The answers together cannot be proven to be the whole list."""
+    """The list cannot be proven complete."""
 
 
 class StatusError(RequestError):
-    """The service answered with an error.
+    """The service responded with an error.
 
     :param status: the HTTP status
-    :param code: the gateway's own ``errorCode``, empty when it gave none
-    :param retry_after: seconds that the service asks to wait, None when it does not say
+    :param code: the ``errorCode`` of the gateway, or the code of the service, empty if there is none
+    :param retry_after: the number of seconds that the service asks to wait, None if it does not
     """
 
     def __init__(
@@ -137,19 +137,19 @@ class AuthenticationError(StatusError):
 
 
 class PermissionDenied(StatusError):
-    """401 with code 210, or 403: the keys are known, but not allowed to do this."""
+    """401 with code 210, or 403: the keys have no permission."""
 
 
 class NotFoundError(StatusError):
-    """404: there is no such project, run or address."""
+    """404: the project, run or address does not exist."""
 
 
 class RateLimitError(StatusError):
-    """429: too many requests just now."""
+    """429: too many requests."""
 
 
 class QuotaError(RateLimitError):
-    """429 with code 400: the quota is used up, and waiting a little does not help."""
+    """429 with code 400: the quota is used up, and a short wait does not help."""
 
 
 class ServerError(StatusError):

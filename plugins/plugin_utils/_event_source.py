@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The event source: reads at an interval, and puts an event for each change.
+"""Read the runs at an interval, and put an event for each change.
 
-A reading is synchronous and runs on a thread that never holds the process, so that the event loop goes on and the process can end
-while a request hangs.
+A reading is one complete read of the chosen runs. It is synchronous and runs on a daemon thread, so that the event loop is not
+blocked, and the process can end while a request hangs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Con
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.events import event_of, host_names
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import Change, KnownRuns, Watch, compare, without
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.follower import Follower
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Reporter, connect
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions, Reporter, connect
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state_file import StateError, StateFile
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import LASTING
 
@@ -61,22 +61,19 @@ SHARED = (
     "wait_nodes",
 )
 
-# What the inventory plugin takes from Ansible's own documentation.
-_NOTHING_CONSTRUCTED = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], "leading_separator": True}
-
 _INVENTORY_PLUGIN = Path(__file__).parents[1] / "inventory" / "nodes.py"
 
-# So many readings in a row that end in a fault which does not pass end the source.
+# The source ends after this number of readings in a row that fail permanently.
 _MOST_LASTING = 3
 
-# Seconds; an interval that is longer stays.
+# Seconds. A longer interval is not shortened.
 _LONGEST_PAUSE = 300.0
 
 _logger = logging.getLogger(NAME)
 
 
 class Queue(Protocol):
-    """Where events are put; it is full while the rulebook takes none."""
+    """The queue of the rulebook. Putting waits while the queue is full."""
 
     def put(self, event: Mapping[str, Any], /) -> Awaitable[None]:
         """Put an event."""
@@ -84,25 +81,26 @@ class Queue(Protocol):
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of the event source, checked.
+    """The checked arguments of the event source.
 
-    :param options: those that the inventory plugin has too
+    :param options: the arguments that are also options of the inventory plugin
     :param interval: seconds between the starts of two readings
-    :param state_file: where to remember what was put
-    :param initial: whether to report what is ready at the start
+    :param state_file: the path of the file that records the events that were put, None for no file
+    :param initial: whether to report nodes and runs that are ready at the start
     """
 
-    options: _options.Options
+    options: ReadOptions
     interval: float
     state_file: str | None
     initial: bool
 
 
 async def follow(queue: Queue, arguments: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """Read at an interval and put an event for each change, for good.
+    """Read at an interval and put an event for each change, until an error or cancellation.
 
-    :param own: the documentation of the options that the inventory plugin does not have
-    :raises NsmlError: an argument is wrong, or a fault that does not pass was met by the first reading or by three in a row
+    :param arguments: the arguments of the event source, as the rulebook passes them
+    :param own: the documentation of the arguments that are not options of the inventory plugin
+    :raises NsmlError: an argument is wrong, or the first reading or three readings in a row fail permanently
     """
     source = _Source(read_arguments(arguments, own))
     try:
@@ -112,11 +110,12 @@ async def follow(queue: Queue, arguments: Mapping[str, Any], own: Mapping[str, A
 
 
 def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Arguments:
-    """Return the arguments, checked as the inventory plugin checks its options, with its defaults and environment variables.
+    """Return the checked arguments, with the defaults and environment variables of the inventory plugin's options.
 
-    :raises ConfigurationError: one of them cannot be used
+    :param own: the documentation of the arguments that are not options of the inventory plugin
+    :raises ConfigurationError: an argument cannot be used
     """
-    documented = options_of(_INVENTORY_PLUGIN)
+    documented = _inventory_options()
     definitions = {**{name: documented[name] for name in SHARED}, **own}
     _options.check_given(arguments, definitions, "argument", _ARGUMENTS_DOCUMENTED)
     _options.check_types(arguments, definitions)
@@ -127,32 +126,29 @@ def read_arguments(arguments: Mapping[str, Any], own: Mapping[str, Any]) -> Argu
         values = config.get_plugin_options("event_source", NAME, direct=arguments)
     except AnsibleError as error:
         raise ConfigurationError(str(error)) from None
-    values = _options.without_empty_variables(values, arguments, definitions)
     if warning := _options.warning_of_empty_project(arguments, definitions):
         _logger.warning(warning)
     origins = _options.origins_of_keys(arguments, definitions, "the rulebook")
     defaults = {name: definition.get("default") for name, definition in documented.items()}
+    values = defaults | _options.without_empty_variables(values, arguments, definitions)
     return Arguments(
-        options=_options.check(
-            {**defaults, **_NOTHING_CONSTRUCTED, **values}, _options.credential_options(values, arguments, origins)
-        ),
+        options=_options.read_options(values, _options.credential_options(values, arguments, origins)),
         interval=_options.seconds("interval", values["interval"]),
         state_file=values["state_file"],
         initial=values["initial"],
     )
 
 
-def options_of(plugin: Path) -> dict[str, dict[str, Any]]:
-    """Return the options that a plugin documents, without importing it: that would load most of Ansible."""
-    for statement in ast.parse(plugin.read_text(encoding="utf-8")).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "DOCUMENTATION":
-            options: dict[str, dict[str, Any]] = yaml.safe_load(ast.literal_eval(statement.value))["options"]
-            return options
-    raise LookupError(plugin)
+def _inventory_options() -> dict[str, dict[str, Any]]:
+    """Return the documented options of the inventory plugin, without importing it, which would load most of Ansible."""
+    statements = ast.parse(_INVENTORY_PLUGIN.read_text(encoding="utf-8")).body
+    assignments = {ast.unparse(line.targets[0]): line.value for line in statements if isinstance(line, ast.Assign)}
+    options: dict[str, dict[str, Any]] = yaml.safe_load(ast.literal_eval(assignments["DOCUMENTATION"]))["options"]
+    return options
 
 
 class _Source:
-    """What goes on from one reading to the next."""
+    """Reads again and again, and puts the changes."""
 
     def __init__(self, arguments: Arguments) -> None:
         options = arguments.options
@@ -191,7 +187,7 @@ class _Source:
         return compare(self._known, reading, self._watch, host_names)
 
     async def _put(self, queue: Queue, known: KnownRuns, changes: list[Change]) -> None:
-        """Put the events, and remember those that were put, also when this is cancelled among them."""
+        """Put the events, and record those that were put, even if this is cancelled in between."""
         done = 0
         try:
             for change in changes:
@@ -222,21 +218,22 @@ class _Source:
 
 
 class Faults:
-    """The faults of the last readings in a row."""
+    """Counts the consecutive readings that failed."""
 
     def __init__(self) -> None:
         self._has_read = False
         self._lasting = self._all = 0
 
     def forget(self) -> None:
-        """Begin anew after a reading that succeeded."""
+        """Reset the counts after a successful reading."""
         self._has_read = True
         self._lasting = self._all = 0
 
     def pause_after(self, error: NsmlError, interval: float) -> float:
-        """Return the seconds from the start of the reading that met a fault to the next, more after each.
+        """Return the seconds from the start of the failed reading to the next one, which increase with each failure.
 
-        :raises NsmlError: the fault, if it does not pass
+        :param interval: seconds between the starts of two readings
+        :raises NsmlError: the error, if it is permanent
         """
         passes = isinstance(error, RequestError) and not isinstance(error, LASTING)
         self._lasting = 0 if passes else self._lasting + 1
@@ -247,7 +244,7 @@ class Faults:
 
 
 async def on_thread(function: Callable[[], Result]) -> Result:
-    """Return a function's result, computed on a thread that the process does not wait for when it ends."""
+    """Return the result of a function, run on a daemon thread, for which the process does not wait when it ends."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 
@@ -263,9 +260,9 @@ async def on_thread(function: Callable[[], Result]) -> Result:
         result, error = None, None
         try:
             result = function()
-        except BaseException as raised:  # noqa: BLE001  not handled here: raised to whoever awaits
+        except BaseException as raised:  # noqa: BLE001  not handled here: raised to the caller that awaits
             error = raised
-        with suppress(RuntimeError):  # the loop has ended meanwhile
+        with suppress(RuntimeError):  # the event loop is closed
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=run, name="nsml-reading", daemon=True).start()

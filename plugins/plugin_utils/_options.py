@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options as the rest of the architecture takes them: checked, and in one frozen value.
+"""Check the options and return them as one frozen value.
 
-Ansible has read them already from the file and the environment, and has seen to their types where it can.
+Ansible has already read them from the file and the environment, and converted their types where it can.
 """
 
 from __future__ import annotations
@@ -28,50 +28,49 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
     check_syntax,
     evaluated,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import check_prefix
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection, parse_projects, parse_runs
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import WORDS, Phase, phase, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
-# As Ansible takes them; None is a value that was left out.
-_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0", "none"})
+# As Ansible takes them. Ansible makes false of any other string, which would turn a check off: YAML's null is not "none".
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0"})
 
-# What YAML or a template makes of a value, besides strings and numbers.
+# Types that YAML or a template can return for a value, besides strings and numbers.
 _NO_STRING = (bytes, date, dict, list, set, tuple)
 
-# Python's own clocks and timers take no more seconds than some nine of these.
+# Python's clocks and timers accept about nine times as many seconds at most.
 _MOST = 10**9
 _MOST_REQUESTS = 1000
 
-# From some later version on, Ansible refuses any other.
+# Later versions of Ansible refuse any other name.
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-# What Ansible's documentation of the option lists.
+# The keys of an item of keyed_groups that Ansible documents.
 _KEYED_GROUP = ("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator")
 
 _OPTIONS_DOCUMENTED = "To list the options, run: ansible-doc -t inventory navercloud.nsml.nodes"
 
-KEYS = ("access_key", "secret_key", "api_key")
+_KEYS = ("access_key", "secret_key", "api_key")
 
-# Empty, they would silently be other projects or another account than the ones that were meant.
-_NEVER_EMPTY = (*KEYS, "profile", "project", "run")
+# An empty value would silently select other projects or another account.
+_NEVER_EMPTY = (*_KEYS, "profile", "project", "run")
 
-# Left out, they have a default; an empty string would silently be another server, other CAs, or a cache in the current directory.
+# An empty string would silently select another server, other CAs, or a cache in the current directory.
 _NEVER_BLANK = (*_NEVER_EMPTY, "api_url", "ca_path", "cache_plugin", "cache_connection")
 
-# An expression is evaluated for each host; Ansible finds the plugin by its name before it can evaluate anything.
-NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
+# Expressions are evaluated for each host. Ansible reads the name of the plugin before it evaluates anything.
+_NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """The values that an option may have.
+    """The values that an option of one type may have.
 
-    :param words: what they are called
-    :param fits: whether one can be used
-    :param example: of a value, as in the file
+    :param words: the type, in words for a message
+    :param fits: returns whether a value can be used
+    :param example: an example of a value, as in the file
     """
 
     words: str
@@ -80,15 +79,20 @@ class _Kind:
 
 
 def _converts(to: Callable[[Any], object], *types: type) -> Callable[[Any], bool]:
-    """Return whether Ansible can convert a value; what YAML does not make, such as a vaulted value, is left to Ansible."""
+    """Return a function that returns whether Ansible can convert a value to a type.
+
+    The function leaves a value that YAML does not make, such as a vaulted one, to Ansible.
+
+    :param types: types that Ansible would convert, although they are not meant
+    """
 
     def fits(value: Any) -> bool:
         if isinstance(value, types):
             return False
-        if isinstance(value, str):
+        if isinstance(value, (str, int, float)):
             try:
                 to(value)
-            except ValueError:
+            except (ValueError, OverflowError):  # an integer may be too large for a float
                 return False
         return True
 
@@ -102,7 +106,7 @@ _STRING = _Kind("a string", lambda value: not isinstance(value, _NO_STRING), '"a
 _LIST = _Kind("a list", lambda value: isinstance(value, (str, list, tuple)), "[one, two]")
 _DICTIONARY = _Kind("a dictionary", lambda value: isinstance(value, dict), "{name: value}")
 
-# By the names that documentation gives the types.
+# By the names of the types in documentation.
 _KINDS = {
     "int": _INTEGER,
     "integer": _INTEGER,
@@ -117,7 +121,7 @@ _KINDS = {
     "dictionary": _DICTIONARY,
 }
 
-# Where that of the type would say little.
+# For options where the example of the type is not helpful.
 _EXAMPLES = {
     "page_size": "100",
     "wait_timeout": "600",
@@ -133,7 +137,7 @@ _EXAMPLES = {
 
 @dataclass(frozen=True)
 class Options(ReadOptions):
-    """What the user asked for; the units are those of the plugin's documentation."""
+    """The checked options of an inventory file. The units are those of the plugin's documentation."""
 
     states: frozenset[str]
     expressions: ExpressionOptions
@@ -142,8 +146,8 @@ class Options(ReadOptions):
     strict: bool
 
 
-def environment(definition: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment variables that set an option, the preferred one first; one that is empty sets nothing.
+def _environment(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Return the environment variables that set an option, in order of precedence, with their values. Skip empty ones.
 
     :param definition: the documentation of the option
     """
@@ -154,16 +158,17 @@ def environment(definition: Mapping[str, Any]) -> dict[str, str]:
 def without_empty_variables(
     values: Mapping[str, Any], given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the values of options; an environment variable that is empty counts as one that is not set.
+    """Return the values of options, where an empty environment variable counts as not set.
 
-    Pipelines set the variable of a secret that they do not have to nothing. Ansible would take it, and look at no other.
+    Pipelines set the variable of a secret that they do not have to the empty string. Ansible would use this value, and ignore
+    the other variables of the option.
 
-    :param values: what Ansible read, by the options' names
+    :param values: the values that Ansible read, by option
     :param given: the options that the user wrote
     :param known: the documentation of each option
     """
     return {
-        name: next(iter(environment(known[name]).values()), known[name].get("default"))
+        name: next(iter(_environment(known[name]).values()), known[name].get("default"))
         if value == "" and name not in given
         else value
         for name, value in values.items()
@@ -171,7 +176,7 @@ def without_empty_variables(
 
 
 def warning_of_empty_project(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a warning where an environment variable that would choose a project is empty, else an empty string.
+    """Return a warning if the environment variable for the project is empty, so that it has no effect. Else, it is empty.
 
     :param given: the options that the user wrote
     :param known: the documentation of each option
@@ -185,68 +190,79 @@ def warning_of_empty_project(given: Mapping[Any, Any], known: Mapping[str, Mappi
     )
 
 
-def credential_options(
-    values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str] | None = None
-) -> CredentialOptions:
-    """Return the credentials; a profile that is written is a choice, which no key in the environment overrules.
+def credential_options(values: Mapping[str, Any], given: Mapping[Any, Any], origins: Mapping[str, str]) -> CredentialOptions:
+    """Return the credentials. If the user wrote a profile, keys in the environment do not override it.
 
+    :param values: the values that Ansible read, by option
     :param given: the options that the user wrote
-    :param origins: where each of the keys comes from, in words, by its name
+    :param origins: where each key comes from, in words, by option
     """
     of_pair = given if given.get("profile") else values
     pair = of_pair.get("access_key"), of_pair.get("secret_key")
-    return CredentialOptions(*pair, values["api_key"], values["profile"], origins or {})
+    return CredentialOptions(*pair, values["api_key"], values["profile"], origins)
 
 
 def check_file(values: Mapping[str, Any], given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> Options:
-    """Return the options of an inventory file, checked.
+    """Return the checked options of an inventory file.
 
-    :param values: what Ansible read, by the options' names
-    :param given: the file's own options
+    :param values: the values that Ansible read, by option
+    :param given: the options that the file sets
     :param known: the documentation of each option
-    :raises ConfigurationError: one of them cannot be used; the text names it
+    :raises ConfigurationError: an option cannot be used; the message names it
     """
     values = without_empty_variables(values, given, known)
     return check(values, credential_options(values, given, origins_of_keys(given, known, "the inventory file")))
 
 
 def origins_of_keys(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], place: str) -> dict[str, str]:
-    """Return where each of the keys comes from, in words, by its name.
+    """Return where each key comes from, in words, by option.
 
-    :param place: that of the options that the user wrote, in words
+    :param given: the options that the user wrote
+    :param known: the documentation of each option
+    :param place: where the user wrote them, in words
     """
     return {
-        name: place if given.get(name) else f"the environment variable {next(iter(environment(known[name])), '')}"
-        for name in KEYS
+        name: place if given.get(name) else f"the environment variable {next(iter(_environment(known[name])), '')}"
+        for name in _KEYS
     }
 
 
 def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
-    """Return the options, checked.
+    """Return the checked options.
 
-    :param values: what Ansible read, by the options' names
-    :raises ConfigurationError: one of them cannot be used; the text names it
+    :param values: the values that Ansible read, by option
+    :raises ConfigurationError: an option cannot be used; the message names it
     """
-    check_prefix(values["hostvars_prefix"])
     return Options(
-        selection=Selection(parse_projects(values["project"]), parse_runs(values["run"])),
-        api_url=values["api_url"],
-        page_size=_whole("page_size", values["page_size"], 1),
-        concurrency=_whole("concurrency", values["concurrency"], 1, _MOST_REQUESTS),
-        timeout=seconds("timeout", values["timeout"]),
-        retries=_whole("retries", values["retries"], 0),
-        deadline=seconds("deadline", values["deadline"]),
-        verify=_verify(values["validate_certs"], values["ca_path"]),
+        **vars(read_options(values, credentials)),
         states=_states(_strings("states", values["states"])),
         expressions=_expressions(values),
-        hostvars_prefix=values["hostvars_prefix"],
+        hostvars_prefix=_prefix(values["hostvars_prefix"]),
         group_by=_strings("group_by", values["group_by"]),
-        wait_options=WaitOptions(
-            timeout=_whole("wait_timeout", values["wait_timeout"], 0),
-            interval=seconds("wait_interval", values["wait_interval"]),
-            nodes=None if values["wait_nodes"] is None else _whole("wait_nodes", values["wait_nodes"], 1),
-        ),
         strict=values["strict"],
+    )
+
+
+def read_options(values: Mapping[str, Any], credentials: CredentialOptions) -> ReadOptions:
+    """Return the checked options that choose and read runs.
+
+    :param values: the values that Ansible read, by option
+    :raises ConfigurationError: an option cannot be used; the message names it
+    """
+    return ReadOptions(
+        selection=Selection(parse_projects(values["project"]), parse_runs(values["run"])),
+        api_url=values["api_url"],
+        page_size=_integer("page_size", values["page_size"], 1),
+        concurrency=_integer("concurrency", values["concurrency"], 1, _MOST_REQUESTS),
+        timeout=seconds("timeout", values["timeout"]),
+        retries=_integer("retries", values["retries"], 0),
+        deadline=seconds("deadline", values["deadline"]),
+        verify=_verify(values["validate_certs"], values["ca_path"]),
+        wait_options=WaitOptions(
+            timeout=_integer("wait_timeout", values["wait_timeout"], 0),
+            interval=seconds("wait_interval", values["wait_interval"]),
+            nodes=None if values["wait_nodes"] is None else _integer("wait_nodes", values["wait_nodes"], 1),
+        ),
         credentials=credentials,
     )
 
@@ -254,24 +270,26 @@ def check(values: Mapping[str, Any], credentials: CredentialOptions) -> Options:
 def evaluate_file(
     given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]], templar: Templar, extra_variables: Mapping[str, Any]
 ) -> dict[Any, Any]:
-    """Return the inventory file's own options, with their templates evaluated, as Ansible can take them.
+    """Return the options that the inventory file sets, with their templates evaluated.
 
-    :param given: the inventory file's own options
+    :param given: the options that the file sets
     :param known: the documentation of each option
-    :param extra_variables: those that templates may name
-    :raises ConfigurationError: one of them is unknown, empty, of another type, or a template that cannot be evaluated
+    :param extra_variables: the variables that templates may use
+    :raises ConfigurationError: an option is unknown, empty, of another type, or a template that cannot be evaluated
     """
     check_given(given, known)
     check_types({name: value for name, value in given.items() if not isinstance(value, str)}, known)
     values = {}
     for name, value in given.items():
         try:
-            values[name] = value if name in NOT_TEMPLATES else evaluated(templar, Templar.template, value, extra_variables)
+            values[name] = value if name in _NOT_TEMPLATES else evaluated(templar, Templar.template, value, extra_variables)
         except ExpressionError as error:
-            raise ConfigurationError(of_template(name, str(error))) from None
+            raise _template_error(name, str(error)) from None
     check_types(values, known)
     check_not_empty(values)
-    return whole_expressions(values)
+    # Ansible would split a single expression at its commas.
+    single = {name: [values[name]] for name in ("filters", "hostnames") if isinstance(values.get(name), str)}
+    return {**values, **single}
 
 
 def check_given(
@@ -281,9 +299,9 @@ def check_given(
 
     :param given: the options or arguments that the user wrote
     :param known: the documentation of each option
-    :param noun: what the message calls them
-    :param documented: a sentence that says where they are documented
-    :raises ConfigurationError: with the nearest name
+    :param noun: "option" or "argument", for the message
+    :param documented: a sentence that says where they are documented, for the message
+    :raises ConfigurationError: a name is unknown; the message suggests the nearest one
     """
     for name in given:
         if name not in known:
@@ -291,18 +309,18 @@ def check_given(
 
 
 def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a value of another type than the option's. Ansible quotes keys, and up to 2.18 cuts fractions.
+    """Refuse a value of another type. Ansible's own check quotes keys, and up to 2.18 truncates fractions.
 
-    :param given: the inventory file's own options
+    :param given: the options that the user wrote
     :param known: the documentation of each option
-    :raises ConfigurationError: names the option, what it must be and an example, and never the value of a key
+    :raises ConfigurationError: a value has another type; the message names the option and an example, and never shows a key
     """
     for name, value in given.items():
         kind = _KINDS.get(known.get(name, {}).get("type", ""))
         if kind is None or value is None or kind.fits(value):
             _check_choices(name, value, known.get(name, {}))
             continue
-        shown = "" if name in KEYS else f": {_shown(value)}"
+        shown = "" if name in _KEYS else f": {_shown(value)}"
         example = _EXAMPLES.get(name, kind.example)
         raise ConfigurationError(
             f"Invalid value for '{name}'{shown}. The value must be {kind.words}, for example {name}: {example}"
@@ -310,7 +328,7 @@ def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]
 
 
 def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None:
-    """Refuse an item that a list may not have: cores word it differently."""
+    """Refuse an item that is not one of the choices of a list. The message of Ansible differs between versions."""
     if definition.get("type") != "list" or "choices" not in definition or value is None:
         return
     for item in value.split(",") if isinstance(value, str) else value:
@@ -319,32 +337,32 @@ def _check_choices(name: str, value: Any, definition: Mapping[str, Any]) -> None
             raise ConfigurationError(f"Invalid value for '{name}': {_shown(item)}. Each item must be one of {choices}.")
 
 
-def of_template(name: str, words: str) -> str:
-    """Return the message for a template that cannot be evaluated.
+def _template_error(name: str, words: str) -> ConfigurationError:
+    """Return the error for a template that cannot be evaluated.
 
-    :param words: Ansible's, which are not shown for a key: they may quote the template with a key in it
+    :param words: Ansible's message, which is not shown for a key, because it may quote the template with a key in it
     """
     if undefined := re.search(r"'([A-Za-z_]\w*)' is undefined", words):
-        return (
+        return ConfigurationError(
             f"Cannot evaluate the template in '{name}': the variable '{undefined[1]}' is undefined. Group and host variables do"
             " not exist yet when Ansible reads an inventory. Use an extra variable (-e), an environment variable, or a vaulted"
             f" value in the file: {name}: !vault ..."
         )
-    reason = "" if name in KEYS else f": {readable(words).rstrip('.')}"
-    return f"Cannot evaluate the template in '{name}'{reason}. Check the template and its variables."
+    reason = "" if name in _KEYS else f": {readable(words).rstrip('.')}"
+    return ConfigurationError(f"Cannot evaluate the template in '{name}'{reason}. Check the template and its variables.")
 
 
 def _shown(value: Any) -> str:
-    """Return a value as a message shows it; a list or a dictionary may hold a key that stands at the wrong place."""
+    """Return a value for a message. A list or a dictionary is not shown, because it may contain a misplaced key."""
     names = {dict: "a dictionary", list: "a list"}
     return next((words for kind, words in names.items() if isinstance(value, kind)), readable(repr(value)))
 
 
 def check_not_empty(given: Mapping[Any, Any]) -> None:
-    """Refuse an option that is given and empty, as a template is whose variable is not set.
+    """Refuse an option that is set to an empty value, for example by a template whose variable is empty.
 
-    :param given: the options that the user wrote, their templates evaluated
-    :raises ConfigurationError: names the option
+    :param given: the options that the user wrote, with their templates evaluated
+    :raises ConfigurationError: an option is empty; the message names it
     """
     for name in _NEVER_BLANK:
         value = given.get(name, name)
@@ -354,28 +372,12 @@ def check_not_empty(given: Mapping[Any, Any]) -> None:
             raise ConfigurationError(f"'{name}' is empty. Set a value or remove the option.{without}")
 
 
-def whole_expressions(given: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return the file's options with an expression that stands alone in a list of its own: Ansible would split it at commas."""
-    alone = {name: [given[name]] for name in ("filters", "hostnames") if isinstance(given.get(name), str)}
-    return {**given, **alone}
-
-
-def nearest_state(name: str, seen: Iterable[str]) -> str | None:
-    """Return the state that a name is a misspelling of, None where it is a usual state or near to none.
-
-    :param seen: the states that nodes are in, as states are an open set
-    """
-    if phase(name) is not Phase.UNKNOWN:
-        return None
-    return next(iter(difflib.get_close_matches(name, {*WORDS, *seen}, n=1, cutoff=0.8)), None)
-
-
 def _did_you_mean(name: object, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(str(name), known, n=1)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
-def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
+def _integer(name: str, value: int, least: int, most: int = _MOST) -> int:
     if value < least:
         raise ConfigurationError(f"Invalid value for '{name}': {value}. The minimum is {least}.")
     if value > most:
@@ -384,9 +386,9 @@ def _whole(name: str, value: int, least: int, most: int = _MOST) -> int:
 
 
 def seconds(name: str, value: float) -> float:
-    """Return a number of seconds.
+    """Return the value of an option, which must be a number of seconds.
 
-    :raises ConfigurationError: it is not above 0, or too large for a clock
+    :raises ConfigurationError: the number is not greater than 0, or too large for a clock
     """
     if not value > 0:
         raise ConfigurationError(f"Invalid value for '{name}': {value}. The value must be a number of seconds greater than 0.")
@@ -433,7 +435,7 @@ def _expressions(values: Mapping[str, Any]) -> ExpressionOptions:
 
 
 def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
-    """Return an entry of ``keyed_groups``, whose keys Ansible itself does not check."""
+    """Return an item of ``keyed_groups``. Ansible does not check its keys."""
     if not isinstance(entry, Mapping):
         raise ConfigurationError(f"Invalid item in 'keyed_groups': {entry!r}. Each item must be a dictionary with a 'key'.")
     for name in entry:
@@ -480,9 +482,18 @@ def _verify(validate_certs: bool, ca_path: str | None) -> bool | str:
     return ca_path
 
 
+def _prefix(prefix: str) -> str:
+    if not _VARIABLE_NAME.fullmatch(prefix) or prefix.startswith("ansible_"):
+        raise ConfigurationError(
+            f"Invalid value for 'hostvars_prefix': {prefix!r}. Use letters, digits and underscores, and do not start with a digit"
+            " or with 'ansible_'."
+        )
+    return prefix
+
+
 def _strings(name: str, values: list[Any]) -> tuple[str, ...]:
     for number, value in enumerate(values, 1):
-        if not isinstance(value, str):  # nor is it shown: it may be vaulted
+        if not isinstance(value, str):  # not shown, because it may be vaulted
             raise ConfigurationError(
                 f"Item {number} of '{name}' must be a string. Quote values that YAML reads as a date, a list or a number."
             )

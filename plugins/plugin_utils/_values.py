@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values from outside, that may be of another type than documented, or hostile."""
+"""Convert values from outside, which may have another type than documented, or be hostile."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _MOST_NAMED = 10
 
 
 def text(value: object) -> str | None:
-    """Return a value that names something as text, None when it names nothing."""
+    """Return a name as a string: a string that is not empty, or an integer. Return None for anything else."""
     if isinstance(value, str):
         return value or None
     return None if isinstance(value, bool) or not isinstance(value, int) else str(value)
 
 
 def integer(value: object) -> int | None:
-    """Return an integer, also one that was sent as a string or as 3.0; None for all else."""
+    """Return an integer, even if it was sent as a string or as 3.0. Return None for anything else."""
     if isinstance(value, str):
-        digits = value.strip()  # int() strips fewer kinds of blanks
+        digits = value.strip()  # int() strips fewer kinds of spaces
         return int(digits) if _INTEGER.fullmatch(digits) else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -36,31 +36,31 @@ def integer(value: object) -> int | None:
 
 
 def shortened(names: Iterable[str]) -> str:
-    """Return the first names in one string, and how many more there are."""
+    """Return the first ten names in one string, and the number of the others."""
     listed = list(names)
     more = f" and {len(listed) - _MOST_NAMED:,} more" if len(listed) > _MOST_NAMED else ""
     return ", ".join(listed[:_MOST_NAMED]) + more
 
 
 def readable(text: str, redact: Callable[[str], str] = str) -> str:
-    """Return a string from outside as one short line: no control characters, no surplus blanks.
+    """Return a string from outside as one short line, without control characters and repeated spaces.
 
-    :param redact: takes the secrets out of a string
+    :param redact: removes the secrets from a string
     """
-    # Before each cut, so that no part of a secret is left, and after what splits one is gone.
+    # Redacted before each cut, which could leave a part of a secret, and after characters that could split a secret are removed.
     printable = "".join(char if char.isprintable() else " " for char in redact(text)[: 20 * _MAX_WORDS])
     line = redact(" ".join(printable.split()))
     return line if len(line) <= _MAX_WORDS else f"{line[:_MAX_WORDS]}..."
 
 
 def readable_body(body: str, redact: Callable[[str], str] = str) -> str:
-    """Return the body of an answer, or a string in it, as one short line; proxies and gateways send markup and entities.
+    """Return the body of a response, or a string in it, as one short line without HTML, which proxies and gateways send.
 
-    :param redact: takes the secrets out of a string
+    :param redact: removes the secrets from a string
     """
     text = re.sub(r"<[^<>]*>", " ", redact(body)[: 20 * _MAX_WORDS])
     if "&" in text:
-        from html import unescape  # which has a large table, for a string that is hardly ever met
+        from html import unescape  # rarely needed, and slow to import
 
         text = unescape(text)
     return readable(text, redact)

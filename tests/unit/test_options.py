@@ -129,6 +129,17 @@ def test_a_name_that_is_near_to_none_is_refused_too(given: Any) -> None:
         _options.check_given({given: 1}, KNOWN)
 
 
+@pytest.mark.parametrize("prefix", ["nsml_", "x", "_", "N0de_", "ansible", "my_ansible_"])
+def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
+    assert check(hostvars_prefix=prefix).hostvars_prefix == prefix
+
+
+@pytest.mark.parametrize("prefix", ["", "1x", "a-b", "a b", "{{ x }}", "노드_", "x\n", "ansible_", "ansible_nsml_"])
+def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="Invalid value for 'hostvars_prefix': "):
+        check(hostvars_prefix=prefix)
+
+
 def test_right_names_are_taken() -> None:
     _options.check_given({name: DEFAULTS[name] for name in KNOWN}, KNOWN)
 
@@ -138,7 +149,7 @@ def test_a_boolean_is_taken(value: object) -> None:
     _options.check_types({"validate_certs": value}, KNOWN)
 
 
-@pytest.mark.parametrize("value", ["treu", "", {}, [], 2])
+@pytest.mark.parametrize("value", ["treu", "", "none", "None", {}, [], 2])
 def test_invalid_boolean_is_rejected(value: object) -> None:
     with pytest.raises(
         ConfigurationError, match=r"'validate_certs': .* The value must be true or false, for example validate_certs: true"
@@ -158,7 +169,7 @@ ALL_KNOWN = {
 
 WRONG: dict[str, list[Any]] = {
     "int": ["10m", "many", "", "0.5", 0.5, True, [1], {"a": 1}, date(2024, 1, 1)],
-    "float": ["10m", "soon", "", False, [1], {"a": 1}],
+    "float": ["10m", "soon", "", False, [1], {"a": 1}, 10**400],
     "bool": ["treu", "", 2, [], {}],
     "str": [["a"], {"a": "b"}, {"a"}, b"a", date(2024, 1, 1)],
     "path": [["a"], {"a": "b"}],

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The body of an answer, from bytes as sent to a value that can be worked with, whatever it holds. Pure.
+"""Unpack the body of a response within bounds, and parse it. Nothing is sent here.
 
-It is unpacked in pieces of a bounded size, since a library may unpack a small piece into gigabytes, and then parsed as JSON.
+The body is unpacked in pieces of a bounded size, because a library may unpack a small piece to gigabytes.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-# What is asked for. A server that packs in another way does not keep to HTTP.
+# The value of Accept-Encoding. A server that uses another coding violates HTTP.
 ACCEPTED = "gzip"
 
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _PIECE = 64 * 1024
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
-# An answer as documented has four levels. Ansible itself stumbles over some hundreds.
+# A documented response has four levels. Ansible itself fails at some hundreds.
 _MAX_DEPTH = 32
 
 
 class UnknownCoding(ValueError):
-    """The body is packed more than once, or in a way that was not asked for."""
+    """The body is compressed more than once, or in a way that was not requested."""
 
 
 class BrokenCoding(OSError):
-    """The packed body is damaged, or breaks off."""
+    """The compressed body is damaged or incomplete."""
 
 
 def unpacked(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Return the pieces of a body as they were before they were packed, none larger than 64 KiB where they were.
+    """Return the decompressed pieces of a body. A piece that was compressed is not larger than 64 KiB.
 
-    :param coding: the Content-Encoding header, empty where there is none
-    :raises UnknownCoding: its pieces cannot be unpacked
-    :raises BrokenCoding: they are damaged, or not the whole
+    :param coding: the Content-Encoding header, empty if there is none
+    :raises UnknownCoding: the coding is not supported
+    :raises BrokenCoding: the pieces are damaged or incomplete (raised while iterating)
     """
     coding = coding.strip().lower()
     if coding in ("", "identity"):
@@ -55,7 +55,7 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
     try:
         for piece in pieces:
             rest = piece
-            while rest and not decoder.eof:  # what follows the end is padding
+            while rest and not decoder.eof:  # bytes after the end are padding
                 is_empty = False
                 yield decoder.decompress(rest, _PIECE)
                 rest = decoder.unconsumed_tail
@@ -67,17 +67,17 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:
-    """Parse JSON so that whatever it holds can be written again: as JSON, as UTF-8, in a terminal.
+    """Parse JSON so that the result can always be written again, as JSON, as UTF-8 and in a terminal.
 
-    NaN and Infinity, which are not JSON, become null; a number too long for Python stays a string; half of a surrogate pair
-    becomes ``?``.
+    NaN and Infinity, which are not JSON, become null. A number that is too long for Python stays a string. Half of a surrogate
+    pair becomes ``?``.
 
-    :param redact: takes the secrets out of a string
-    :raises ValueError: this is not JSON, or nested too deep to be worked with
-    :raises RecursionError: it is nested too deep to be parsed
+    :param redact: removes the secrets from a string
+    :raises ValueError: the string is not JSON, or nested too deeply for Ansible
+    :raises RecursionError: the string is nested too deeply for the parser
     """
     value = _load(redact(text))
-    if "\\" in text:  # an escape may hide half of a pair, or a secret: written out, neither is hidden
+    if "\\" in text:  # an escape may hide half of a pair, or a secret
         plain = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
         value = _load(redact(plain))
     _check_depth(value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads whole lists from the service, many of them and many pages of each side by side."""
+"""Read complete lists from the service. Lists and pages are requested in parallel."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 # An error in a body with status 200, whose code is the service's own, may mean any of these.
 _OWN_CODE = 200
 
-# How services answer a page beyond the end of the list, as page 1 may be where pages count from 0.
+# The responses to a page beyond the end of the list. Page 1 may be beyond the end if pages are numbered from 0.
 _NO_SUCH_PAGE = frozenset({_OWN_CODE, 400, 404, 406})
 
-# How services refuse a page size.
+# The responses that may refuse a page size.
 _NO_SUCH_SIZE = frozenset({_OWN_CODE, 400})
 
-# These answers say nothing of the page: the keys are wrong, or a gateway had no answer of the service's.
+# These responses prove nothing about the page: the keys are wrong, or a gateway had no response from the service.
 _NO_ANSWER = frozenset({401, 429, 502, 503, 504})
 
 
 class Client:
-    """Reads whole lists.
+    """Reads complete lists.
 
-    :param page_size: how many rows to ask for at once
-    :param concurrency: how many requests may be under way at once
-    :param verbose: takes a line for a user who asks for details
-    :param trace: takes a line for a user who asks for every step
+    :param page_size: the number of rows to request per page
+    :param concurrency: the number of requests to send in parallel
+    :param verbose: prints a detail
+    :param trace: prints a line for each complete list
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class Client:
         self._trace = trace
 
     def read(self, endpoints: Sequence[Endpoint], deadline: Deadline) -> list[list[Row]]:
-        """Return the rows of each list, in the order of the endpoints, each list proven complete.
+        """Return the rows of each list, in the order of the endpoints. Each list is proven complete.
 
-        The lists are read side by side, and so are the pages of each. Where the service refuses the page size, they are read
-        without one, as is every list from then on: what a service gives by default is documented, and what it allows is not.
+        The lists are read in parallel, and so are the pages of each. If the service refuses the page size, these and all later
+        lists are read without one, because the default page size is documented, and the maximum is not.
 
-        :raises RequestError: one of them could not be read, or not be proven complete
+        :raises RequestError: a list cannot be read, or not be proven complete
         """
         try:
             return self._read(endpoints, deadline)
@@ -107,7 +107,7 @@ class Client:
         return [results[index] for index in range(len(endpoints))]
 
     def _begin(self, endpoints: Sequence[Endpoint]) -> list[pagination.Reading]:
-        """Begin each list, and those without ranks with two pages as long as requests are idle."""
+        """Begin to read each list. While requests are idle, lists without ranks begin with two pages."""
         idle = self._concurrency - len(endpoints)
         readings = []
         for endpoint in endpoints:
@@ -119,7 +119,7 @@ class Client:
     def status(self, project_id: str, run_name: str, deadline: Deadline) -> str | None:
         """Return the status of one run.
 
-        None where the service does not say, or cannot be asked: a request that is optional is no reason to fail.
+        None if the service does not send it, or the request fails, because this optional request must not cause an error.
         """
         try:
             return self.find_run(project_id, run_name, deadline)[1]
@@ -127,9 +127,9 @@ class Client:
             return None
 
     def find_run(self, project_id: str, run_name: str, deadline: Deadline) -> tuple[bool, str | None]:
-        """Return whether the service has a run, and its status where it says that (the answer's shape: documented).
+        """Return whether the service has a run, and its status, None if it is not known (shape of the response: documented).
 
-        :raises RequestError: the service gave no answer, which proves nothing
+        :raises RequestError: there is no response, or one that proves neither
         """
         request = Request("the status of a run", run_path(project_id, run_name))
         try:
@@ -145,7 +145,10 @@ class Client:
         return True, run_status(body)
 
     def _page(self, endpoint: Endpoint, page: PageRequest, deadline: Deadline) -> Page:
-        """Return one page; what the service answers in place of rows is a page that holds the refusal."""
+        """Return one page. If the service refuses it, the page contains the refusal.
+
+        :raises RequestError: the request failed, or the service refused a page that is needed
+        """
         size = page.size or self._page_size
         query = {"page": page.number} | ({"pageSize": size} if size else {})
         request = Request(endpoint.what, endpoint.path, query)
@@ -179,4 +182,4 @@ class Client:
 
 
 class _PageSizeRefused(Exception):
-    """The service refused a first page with 400, which may be due to its size; the message has the service's words."""
+    """The service refused a first page with 400, perhaps because of its size. The message contains the service's message."""

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections that can be given up from another thread, in every phase but the look-up of the name.
+"""Connections that another thread can shut down, in every phase except the DNS lookup.
 
-A thread that waits for a socket cannot be ended, but the socket can be shut down: then the wait is over. A copy of each socket is
-kept for that: the library shows none during a TLS handshake, or once it has the head of an answer that ends with the connection.
+A thread that waits for a socket cannot be ended, but its socket can be shut down, which ends the wait. This needs a copy of each
+socket, because the library does not expose the socket during a TLS handshake, or after the headers of a response that ends with
+the connection.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from requests.adapters import HTTPAdapter
-except (ImportError, AttributeError):  # reported where a transport is made
+except (ImportError, AttributeError):  # reported when a transport is created
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _thread = threading.local()
 
 
 class Attempt:
-    """One try of a request: as a context, on the thread that makes it."""
+    """One attempt of a request, used as a context on the thread that sends it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -49,9 +50,9 @@ class Attempt:
         self._close(lambda _sock: None)
 
     def watch(self, sock: socket.socket) -> None:
-        """Have a connected socket shut down when the attempt is given up.
+        """Shut down a connected socket when the attempt is given up.
 
-        :raises ConnectionAbortedError: it is given up already
+        :raises ConnectionAbortedError: the attempt is already given up
         """
         with self._lock:
             if self._is_given_up:
@@ -59,7 +60,7 @@ class Attempt:
             self._sockets.append(socket.fromfd(sock.fileno(), socket.AF_INET, socket.SOCK_STREAM))  # of whatever family
 
     def give_up(self) -> None:
-        """End every wait for a socket of this attempt, where it is still under way."""
+        """End every wait for a socket of this attempt."""
         self._is_given_up = True
         self._close(lambda sock: sock.shutdown(socket.SHUT_RDWR))
 
@@ -67,16 +68,16 @@ class Attempt:
         with self._lock:
             while self._sockets:
                 sock = self._sockets.pop()
-                with suppress(OSError):  # the other side was quicker
+                with suppress(OSError):  # the other side has closed the connection
                     end(sock)
                 sock.close()
 
 
 class Adapter(HTTPAdapter):
-    """An adapter of requests whose connections are watched by the attempt that uses them."""
+    """An adapter for requests. The attempt that uses a connection watches it."""
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Make the pools of connections to servers."""
+        """Create the pools of connections to servers."""
         super().init_poolmanager(*args, **options)
         _watch_pools(self.poolmanager)
 
@@ -98,13 +99,13 @@ class _WatchedConnection(HTTPConnection):
         return sock
 
     def putrequest(self, *args: Any, **options: Any) -> None:
-        if self.sock:  # a kept connection, which another attempt has opened
+        if self.sock:  # a kept connection that another attempt opened
             _watch(self.sock)
         super().putrequest(*args, **options)
 
     def connect(self) -> None:
         super().connect()
-        self.is_verified = True  # else it warns at each connection that nobody checks the certificate, which the user has chosen
+        self.is_verified = True  # otherwise, it warns of unverified certificates, which the user has chosen
 
 
 def _watch(sock: socket.socket) -> None:
@@ -118,7 +119,7 @@ def _watch_pools(manager: PoolManager) -> None:
 
 @functools.cache
 def _watched(pool: Any) -> Any:
-    """Return a class of pools like this one, whose connections are watched."""
+    """Return a subclass of a class of pools that watches its connections."""
     if issubclass(pool.ConnectionCls, _WatchedConnection):
         return pool
     connection = type(pool.ConnectionCls.__name__, (_WatchedConnection, pool.ConnectionCls), {})
@@ -130,7 +131,7 @@ def _is_not_of_an_attempt(_record: logging.LogRecord) -> bool:
 
 
 def silence_library() -> None:
-    """Keep the library's log records of our requests out of Ansible's log: they quote headers, which may hold a key."""
+    """Keep the library's log records of attempts out of Ansible's log, because they quote headers, which may contain a key."""
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] == "urllib3":
             logging.getLogger(name).addFilter(_is_not_of_an_attempt)

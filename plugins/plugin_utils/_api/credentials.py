@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The three credentials: from the options, then the environment, then ``~/.ncloud/configure``.
+"""Return the three credentials from the options, then the environment, then ``~/.ncloud/configure``.
 
-Access key and secret key are a pair: half of one is never completed from that file with half of another. The API key belongs to
-the gateway's subscription and is not kept there. Options and environment variables arrive here already as one value each: Ansible
-reads both.
+The access key and the secret key are a pair: the two halves never come from different pairs. The API key belongs to the
+subscription of the gateway, and is not in that file. Ansible reads both the options and the environment variables, and passes one
+value for each key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 
-CONFIGURE = "~/.ncloud/configure"
+_CONFIGURE = "~/.ncloud/configure"
 _LARGEST_FILE = 1024**2
 
 _ENVIRONMENT = {
@@ -33,13 +33,13 @@ _ENVIRONMENT = {
     "api_key": "NCLOUD_NSML_API_KEY or NCP_APIGW_API_KEY",
 }
 
-# A shorter string would be found by chance in strings without a secret.
+# A shorter string could be in strings without a secret by chance.
 _SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What signs a request. Its repr shows no key.
+    """The keys that sign a request. The repr shows no key.
 
     :param origin: where each key comes from, in words
     """
@@ -50,7 +50,7 @@ class Credentials:
     origin: str = field(default="", repr=False, compare=False)
 
     def redact(self, text: str) -> str:
-        """Return the text with each secret in it, plain, quoted, in hex or Base64, in any letter case, replaced by ``***``."""
+        """Return a string with each secret replaced by ``***``: plain, quoted, in hex or Base64, in upper or lower case."""
         lowered = _lower(text)
         for form in self._forms:
             if form in lowered:
@@ -60,7 +60,7 @@ class Credentials:
 
     @property
     def secrets(self) -> list[str]:
-        """The keys that no output may show."""
+        """The secret key and the API key, which no output may contain."""
         return [secret for secret in (self.secret_key, self.api_key) if len(secret) >= _SHORTEST_SECRET]
 
     @cached_property
@@ -69,12 +69,12 @@ class Credentials:
 
 
 def _lower(text: str) -> str:
-    """Return a string in lower case, as long as it was: İ alone would become longer."""
+    """Return a string in lower case, with the same length. Only İ would become longer."""
     return text.replace("İ", "I").lower()
 
 
 def _without(form: str, text: str, lowered: str) -> str:
-    """Return a string with ``***`` for each place where it holds a form of a secret; no pattern is as quick in many megabytes."""
+    """Return a string with each occurrence of a form of a secret replaced by ``***``. In many megabytes, a pattern is slower."""
     parts, start = [], 0
     while (found := lowered.find(form, start)) >= 0:
         parts += [text[start:found], "***"]
@@ -83,21 +83,21 @@ def _without(form: str, text: str, lowered: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the ways in which a string may hold a secret: as it is, quoted for a URL or for JSON, in hex, in Base64."""
+    """Yield the forms in which a string may contain a secret: plain, quoted for a URL or for JSON, in hex, in Base64."""
     plain = secret.encode()
     yield from (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1], plain.hex())
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(plain).decode().rstrip("=")
-        for before in range(3):  # inside a longer string; the first and the last letter stand for its neighbours too
+        for before in range(3):  # in a longer string, whose bytes change the first and last letter
             yield encode(bytes(before) + plain).decode()[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6]
 
 
 @dataclass(frozen=True)
 class CredentialOptions:
-    """What the options and the environment give; each may be missing.
+    """The credentials in the options and the environment. Each may be missing.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
-    :param origins: where each of the keys comes from, in words, by its name
+    :param origins: where each key comes from, in words, by option
     """
 
     access_key: str | None = None
@@ -107,61 +107,59 @@ class CredentialOptions:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
-def resolve(given: CredentialOptions, *, warning: Callable[[str], object], configure: str = CONFIGURE) -> Credentials:
+def resolve(given: CredentialOptions, *, warning: Callable[[str], object]) -> Credentials:
     """Return all three credentials.
 
-    :param warning: told about a file that others can read
-    :raises ConfigurationError: one is missing or cannot be sent; the file is malformed or has no such profile
+    :param warning: prints a warning about a file that other users can read
+    :raises ConfigurationError: a key is missing or cannot be sent, the file cannot be read, or it lacks the profile
     """
-    access_key, secret_key, is_stored = _pair(given, _home_path(configure), warning)
+    access_key, secret_key, is_stored = _pair(given, warning)
     keys = {"access_key": access_key, "secret_key": secret_key, "api_key": given.api_key}
     for name, value in keys.items():
-        _check(name, value, configure)
-    return Credentials(str(access_key), str(secret_key), str(given.api_key), _origin(given, configure if is_stored else None))
+        _check(name, value)
+    return Credentials(str(access_key), str(secret_key), str(given.api_key), _origin(given, is_stored=is_stored))
 
 
-def resolve_access_key(given: CredentialOptions, *, warning: Callable[[str], object], configure: str = CONFIGURE) -> str:
-    """Return the access key alone, as :func:`resolve` finds it.
+def resolve_access_key(given: CredentialOptions, *, warning: Callable[[str], object]) -> str:
+    """Return only the access key, as :func:`resolve` finds it.
 
-    :raises ConfigurationError: it is missing, or the file is malformed or has no such profile
+    :param warning: prints a warning about a file that other users can read
+    :raises ConfigurationError: the key is missing or cannot be sent, the file cannot be read, or it lacks the profile
     """
-    access_key, _secret_key, _is_stored = _pair(given, _home_path(configure), warning)
-    _check("access_key", access_key, configure)
+    access_key, _secret_key, _is_stored = _pair(given, warning)
+    _check("access_key", access_key)
     return str(access_key)
 
 
-def _home_path(path: str) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib's own fails for a user who has no home
+def _pair(given: CredentialOptions, warning: Callable[[str], object]) -> tuple[str | None, str | None, bool]:
+    """Return the access key, the secret key, and whether they come from the file.
 
-
-def _pair(given: CredentialOptions, path: Path, warning: Callable[[str], object]) -> tuple[str | None, str | None, bool]:
-    """Return the pair, completed from the file, and whether it is the file's.
-
-    A half that was given is never joined with the other half of another pair.
+    If only one key is given, the file completes it only if the file has the same access key.
     """
     if given.access_key and given.secret_key:
         return given.access_key, given.secret_key, False
+    path = Path(os.path.expanduser(_CONFIGURE))  # noqa: PTH111  pathlib's own method fails for a user without a home directory
     stored = _read_profile(path, given.profile, warning)
     if given.secret_key or (given.access_key and given.access_key != stored.get("ncloud_access_key_id")):
         return given.access_key, given.secret_key, False
     return stored.get("ncloud_access_key_id"), stored.get("ncloud_secret_access_key"), True
 
 
-def _origin(given: CredentialOptions, configure: str | None) -> str:
+def _origin(given: CredentialOptions, *, is_stored: bool) -> str:
     """Return where each key comes from, in words.
 
-    :param configure: the file that the pair comes from, None where it was given
+    :param is_stored: whether the access key and the secret key come from the file
     """
-    profile = f"{configure}, profile {given.profile or 'DEFAULT'!r}"
+    profile = f"{_CONFIGURE}, profile {given.profile or 'DEFAULT'!r}"
     places = {
-        name: profile if configure and name != "api_key" else given.origins.get(name, "an option or the environment")
+        name: profile if is_stored and name != "api_key" else given.origins.get(name, "an option or the environment")
         for name in _ENVIRONMENT
     }
     return "; ".join(f"'{name}' from {place}" for name, place in places.items())
 
 
 def _read_profile(path: Path, profile: str | None, warning: Callable[[str], object]) -> dict[str, str]:
-    """Return the keys of one profile of the file, none when the file does not exist."""
+    """Return the keys of one profile of the file. There are none if the file does not exist and no profile is chosen."""
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_FILE:
@@ -190,24 +188,24 @@ def _read_profile(path: Path, profile: str | None, warning: Callable[[str], obje
 
 
 def _parse(text: str, path: Path) -> configparser.RawConfigParser:
-    """Parse both shapes of the file: bare ``key=value`` lines, and INI sections (source: the vendor's SDKs)."""
-    # No section is the parser's own default: a profile never takes a key from another one.
+    """Parse both forms of the file: lines of ``key=value``, and INI sections (source: the vendor's SDKs)."""
+    # No section is the parser's own default section, from which the other profiles would inherit keys.
     parser = configparser.RawConfigParser(default_section="", delimiters=("=",), strict=False, empty_lines_in_values=False)
     try:
         parser.read_string("[DEFAULT]\n" + text)
     except configparser.ParsingError as error:
-        # The parser's own words quote the line, which may hold the secret.
+        # The parser's own message quotes the line, which may contain the secret.
         raise ConfigurationError(
             f"Cannot read {path}: line {error.errors[0][0] - 1} is neither key=value nor [profile]. Correct this line."
         ) from None
     return parser
 
 
-def _check(name: str, value: str | None, configure: str) -> None:
-    """Refuse a credential that is missing, or that no header can carry (its text is never shown)."""
+def _check(name: str, value: str | None) -> None:
+    """Refuse a credential that is missing, or that a header cannot contain. Its value is never shown."""
     if not value:
         file, rule = (
-            f", or the key in the file {configure}",
+            f", or the key in the file {_CONFIGURE}",
             " The plugin takes the access key and the secret key both from this file, or neither.",
         )
         if name == "api_key":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with this machine's own settings for a connection, asked once it has failed. No value is ever quoted."""
+"""Find errors in this machine's settings for a proxy or certificates after a connection has failed. No value is ever quoted."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _UNREAD_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
-# How OpenSSL finds a certificate in a folder.
+# The names by which OpenSSL finds certificates in a directory.
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 
 
 def proxy_fault(*, is_refused: bool) -> tuple[str, str] | None:
-    """Return what is wrong with the proxy that the environment names, and the remedy; None where nothing is seen.
+    """Return what is wrong with the proxy in the environment, and the remedy, None if nothing is found.
 
-    :param is_refused: the library cannot work with the URL of the service or of the proxy
+    :param is_refused: whether the library has refused the URL of the service or of the proxy
     """
     name = next((name for name in _PROXY_VARIABLES if os.environ.get(name)), None)
     if not name:
@@ -46,9 +46,9 @@ def proxy_fault(*, is_refused: bool) -> tuple[str, str] | None:
 
 
 def certificates_fault(ca_path: bool | str) -> tuple[str, str] | None:
-    """Return what is wrong with the file or folder of trusted certificates, and the remedy; None where nothing is seen.
+    """Return what is wrong with the file or directory of trusted certificates, and the remedy, None if nothing is found.
 
-    :param ca_path: the option's value, or a boolean where it is not set
+    :param ca_path: the value of the option, or True if it is not set
     """
     if isinstance(ca_path, str):
         name, place = "ca_path", Path(ca_path)
@@ -73,7 +73,10 @@ def certificates_fault(ca_path: bool | str) -> tuple[str, str] | None:
 
 
 def unread_variable(ca_path: bool | str) -> str | None:
-    """Return the variable that names certificates for other programs but not for requests, None where it does not matter."""
+    """Return the environment variable with certificates for other programs that requests does not read, None if it has no effect.
+
+    :param ca_path: the value of the option, or a boolean if it is not set
+    """
     if isinstance(ca_path, str) or any(os.environ.get(name) for name in _BUNDLE_VARIABLES):
         return None
     return next((name for name in _UNREAD_VARIABLES if os.environ.get(name)), None)
@@ -85,7 +88,7 @@ def install(library: str) -> str:
 
 
 def _hides_login(url: str) -> bool:
-    """Return whether a login has a character that ends the host for a parser of URLs."""
+    """Return whether a user name or password contains a character that ends the host for a URL parser."""
     rest = url.partition("://")[2] or url
     try:
         return "@" in rest[len(urlsplit(f"//{rest}").netloc) :]

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which pages of a list to request, and when the answers are the whole list. Pure: nothing is sent here.
+"""Decide which pages of a list to request, and when they are the complete list. Nothing is sent here.
 
-The reference leaves open which page size is honoured, whether pages are counted from 1 or from 0, whether ``totalCount`` counts
-the whole list or the page, in which order the rows come, what a page beyond the end looks like, and whether the list stands still
-while it is read. A *sweep* reads the list once, from page 1 on. After each answer, the first line that fits decides:
+The API reference does not specify which page sizes are honored, whether pages are numbered from 1 or from 0, whether
+``totalCount`` counts the whole list or the page, the order of the rows, the response to a page beyond the end, and whether the
+list can change while it is read. A *sweep* reads the list once, from page 1 on. After each response, the first matching line
+decides:
 
 ==========================================================  ==================================================================
-what was seen                                               what follows
+observation                                                 next step
 ==========================================================  ==================================================================
 page 1 has no rows, is refused, or has fewer than ten       page 0: the service may count from 0; an error if both are refused
 although the count says more
@@ -31,25 +32,26 @@ does where the order is reversed and pages count from 0)
 no such ranks                                               page 0, once
 ==========================================================  ==================================================================
 
-A list that is known to have no ranks may be begun with pages 1 and 0 side by side (*ahead*). Page 0 is then kept until the table
-asks for it. But its count is compared at once: a count of page 1 that an empty page 0 repeats is the whole list's.
+A list without ranks may begin with pages 1 and 0 in parallel (*ahead*). Page 0 is then kept until the table requests it. But its
+count is compared at once: a count of page 1 that an empty page 0 repeats counts the whole list.
 
-So a service that does as documented is never asked beyond its end. An *answer* without rows to a request that only checks, be it
-an error, takes nothing away. But an error of the service's own (5xx) in place of the check is an error, and so is any in place of
-page 0 where all ranks are ten or more: the list may go on there.
+So a service that works as documented never receives a request beyond its end. A *response* without rows to an optional request,
+even an error, removes nothing. But a server error (5xx) in response to the check is an error, and so is any error in response to
+page 0 if all ranks are ten or more, because the list may continue there.
 
-Then the sweep is judged: it is complete if no count says more, and all rows came in one answer that is known to be the whole (one
-answer is one moment), or in several with ranks 0 to n-1 each once (a row that was lost between two pages would leave a gap) and a
-count or check that agrees. Everything else is read again, until two sweeps in a row find the same rows.
+At its end, a sweep is complete if no count is higher than the number of rows, and all rows came in one response that is known to
+be the whole list (one response is one moment), or in several with ranks 0 to n-1, each once (a row that was lost between two
+pages would leave a gap), and a count or the check agrees. Otherwise, the list is read again, until two sweeps in a row find the
+same rows.
 
-What no such reading can distinguish:
+Cases that cannot be distinguished:
 
-- A service that counts from 0, whose second and last page holds just the ranks 0 to n-1, fewer than ten and not counting down:
-  with its rows in reversed order, a page that holds rank 0 alone.
-- A count that is neither the whole list's nor the page's, and agrees by chance with what was found.
+- A service that counts from 0, whose second and last page contains exactly the ranks 0 to n-1, fewer than ten and not counting
+  down: with its rows in reversed order, a page that contains only rank 0.
+- A count of neither the whole list nor the page, which agrees with the number of rows by chance.
 - A service that ignores the page size and refuses pages that exist: they look like pages beyond the end.
-- Rows that give way to others of the same ranks between two pages of a sweep.
-- A list that never rests, and looks the same twice by chance. Each row was there in both sweeps.
+- Rows that are replaced by others of the same ranks between two pages of a sweep.
+- A list that changes all the time, and looks the same twice by chance. Each row was there in both sweeps.
 """
 
 from __future__ import annotations
@@ -63,10 +65,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 MAX_ROWS = 1_000_000
 MAX_SWEEPS = 5
 
-# A wrong count must not make us ask for millions of pages: read so many, then look again.
+# The maximum number of pages to request at once, so that a wrong count does not cause requests for millions of pages.
 _PAGES_AHEAD = 64
 
-# What a page holds when no size is asked for (documented).
+# The page size if none is requested (documented).
 DEFAULT_PAGE_SIZE = 10
 
 
@@ -74,8 +76,8 @@ DEFAULT_PAGE_SIZE = 10
 class Entry:
     """One row of a page.
 
-    :param id: what distinguishes it from all other rows of the list
-    :param rank: its place in the list, where the list has ranks
+    :param id: the identity of the row in the list
+    :param rank: the rank of the row, None if it has none or the list has no ranks
     """
 
     id: Hashable
@@ -87,8 +89,9 @@ class Entry:
 class PageRequest:
     """One page to request.
 
-    :param size: rows to ask for; None is the size in which the list is read
-    :param needed: the list is not complete without it: it deserves all tries, and only a page that does not exist may be refused
+    :param size: the number of rows to request; None for the page size of the list
+    :param needed: whether the list is incomplete without the page, so that it gets all retries, and only a page that does not
+        exist may be refused
     """
 
     number: int
@@ -98,10 +101,10 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class Page:
-    """One page as answered.
+    """The response to a request for one page.
 
-    :param count: ``totalCount``, None when it is absent or not a number
-    :param refusal: the error that the service answered in place of rows
+    :param count: ``totalCount``, None if it is missing or not an integer
+    :param refusal: the error that the service sent instead of rows, None if it sent rows
     """
 
     entries: Sequence[Entry] = ()
@@ -113,7 +116,7 @@ class Page:
 class Listing:
     """A complete list.
 
-    :param proof: why it was taken as complete, for a trace
+    :param proof: the reason why it is complete, for a trace
     """
 
     rows: list[Row]
@@ -121,10 +124,10 @@ class Listing:
 
 
 class NotSettled(Exception):
-    """The list cannot be proven complete; the message says what was seen.
+    """The list cannot be proven complete. The message is the reason.
 
-    :param shuffled: the pages were not cut from one order of the rows
-    :param rows: the most rows that the list was seen or said to have
+    :param shuffled: whether the order of the rows changed between pages
+    :param rows: the highest number of rows that was found or counted
     """
 
     def __init__(self, message: str, *, shuffled: bool = False, rows: int = 0) -> None:
@@ -137,12 +140,12 @@ Reading = Generator[Sequence[PageRequest], "Sequence[Page]", Listing]
 
 
 def read(size: int, *, ahead: bool = False) -> Reading:
-    """Yield the pages to request, take their answers in the same order, and return the whole list.
+    """Yield the pages to request, receive their responses in the same order, and return the complete list.
 
-    :param size: the page size that is asked for, or the default one where none is
-    :param ahead: whether to request page 0 beside page 1, which saves a round where the list has no ranks
+    :param size: the page size of the requests, or the default size if they have none
+    :param ahead: whether to request page 0 together with page 1, which saves a round trip for a list without ranks
     :raises NotSettled: the list cannot be proven complete
-    :raises RequestError: the service's refusal of a page that the list is not complete without
+    :raises RequestError: the service refused a page that is needed
     """
     sweeps: list[_Sweep] = []
     while len(sweeps) < MAX_SWEEPS:
@@ -166,12 +169,12 @@ def read(size: int, *, ahead: bool = False) -> Reading:
 
 
 class _Sweep:
-    """One reading of the list: the pages so far, and what they prove."""
+    """One sweep over the list: the pages so far, and what they prove."""
 
     def __init__(self, size: int, *, ahead: bool) -> None:
         self._full = min(size, DEFAULT_PAGE_SIZE)  # a page of fewer rows is never full
         self._ahead = ahead
-        self._page_zero: Page | None = None  # answered ahead, and not asked for yet
+        self._page_zero: Page | None = None  # received ahead, and not requested yet
         self._pages: dict[int, Page] = {}
         self._new_rows: dict[int, int] = {}
         self._checked: _Check | None = None
@@ -179,7 +182,7 @@ class _Sweep:
         self.entries: dict[Hashable, Entry] = {}
 
     def add(self, request: PageRequest, page: Page) -> None:
-        """Take the answer to one request."""
+        """Add the response to one request."""
         if self._ahead and request.number == 0:
             self._page_zero = page
             return
@@ -191,7 +194,7 @@ class _Sweep:
     def _take(self, number: int, page: Page) -> None:
         ids = {entry.id for entry in page.entries}
         if ids & self.entries.keys() and not self._is_known_page(ids):
-            self.overlaps = True  # the pages are not cut from one order of the rows
+            self.overlaps = True  # the order of the rows has changed between pages
         known = len(self.entries)
         for entry in page.entries:
             self.entries.setdefault(entry.id, entry)
@@ -202,7 +205,7 @@ class _Sweep:
         return any({entry.id for entry in page.entries} == ids for page in self._pages.values())
 
     def next_requests(self) -> list[PageRequest]:
-        """Return the pages to request now, none when both ends of the list are reached."""
+        """Return the pages to request now, none if both ends of the list are reached."""
         if not self._pages:
             return [PageRequest(1, needed=True), *([PageRequest(0)] if self._ahead else [])]
         requests = self._decide()
@@ -240,10 +243,10 @@ class _Sweep:
         return [] if self.entries and self._ranks_are_whole() and agrees else [PageRequest(0)]
 
     def raise_refusal(self) -> None:
-        """Raise the service's refusal of a page that the list is not complete without.
+        """Raise the refusal of a page that is needed, if there is one.
 
-        :raises NotSettled: the list may go on at the page that is refused
-        :raises RequestError: that refusal, of the list itself or with an error of the service's own
+        :raises NotSettled: the list may continue on the refused page
+        :raises RequestError: the service refused the list itself, or refused the page with an error of its own
         """
         refusals = {number: page.refusal for number, page in self._pages.items() if page.refusal}
         if {0, 1} <= refusals.keys():
@@ -257,7 +260,7 @@ class _Sweep:
             self._checked.raise_refusal()
 
     def proof(self) -> str:
-        """Return why this sweep alone proves that its rows are the whole list; empty where it does not."""
+        """Return why this sweep alone proves that its rows are the complete list, empty if it does not."""
         if self.claimed > len(self.entries):
             return ""
         sources = [number for number, new in self._new_rows.items() if new]
@@ -273,12 +276,12 @@ class _Sweep:
         return agrees or (f"page {sources[0]} has fewer than {self._full} rows" if self._rows(sources[0]) < self._full else "")
 
     def repeats(self, before: _Sweep) -> str:
-        """Return why this sweep and the one before prove the list; empty where they do not."""
+        """Return why this sweep and the previous one prove that the list is complete, empty if they do not."""
         same = self.entries.keys() == before.entries.keys() and not self.overlaps and not self._lacks_rows()
         return "two readings in a row found the same rows" if same else ""
 
     def summary(self) -> str:
-        """Return what was seen, for an error message."""
+        """Return the numbers of rows and pages, and the counts, for a message."""
         counts = sorted({page.count for page in self._pages.values() if page.count is not None})
         counted = "/".join(str(count) for count in counts) or "missing"
         refused = next(
@@ -303,7 +306,7 @@ class _Sweep:
         return len(self._pages[number].entries)
 
     def _is_short(self) -> bool:
-        """Return whether page 1 is the only one from there on, and not full."""
+        """Return whether page 1 is the last page, and not full."""
         return self._last == 1 and self._rows(1) < self._full
 
     def _is_checked(self) -> bool:
@@ -313,13 +316,13 @@ class _Sweep:
         return check.is_in_order or self._ranks_are_whole()
 
     def _lacks_rows(self) -> bool:
-        """Return whether the service counts more rows than it gave."""
+        """Return whether the service counts more rows than were found."""
         return (self._whole_count() or 0) > len(self.entries)
 
     def _whole_count(self) -> int | None:
-        """Return the count of the whole list, None when the pages give none or disagree.
+        """Return the count of the whole list, None if the pages have none or differ.
 
-        A count that differs from the rows of its own page is not a count of that page.
+        A count that differs from the number of rows of its own page does not count that page.
         """
         ahead = [self._page_zero] if self._page_zero else []
         pages = [page for page in (*self._pages.values(), *ahead) if page.count is not None]
@@ -340,10 +343,10 @@ class _Sweep:
 
 
 class _Check:
-    """A page of a smaller size across the end of what was found: it must exist if sizes are honoured and pages count from 1.
+    """A page of a smaller size across the end of the found rows. It exists if sizes are honored and pages are numbered from 1.
 
-    :param found: how many rows were found
-    :param fullest: how many rows the fullest page had, so that a smaller size is one that the service allows
+    :param found: the number of rows that were found
+    :param fullest: the number of rows of the fullest page; the service allows smaller sizes
     """
 
     def __init__(self, found: int, fullest: int) -> None:
@@ -357,11 +360,11 @@ class _Check:
         self._is_honoured = False
 
     def next_request(self) -> PageRequest | None:
-        """Return the page to request now, None when the check is over."""
+        """Return the page to request now, None if the check is over."""
         return self._requests.pop(0) if self._requests else None
 
     def add(self, request: PageRequest, page: Page, known: Set[Hashable]) -> None:
-        """Take the answer: to the check itself, or to page 1 of the same size where the check was refused."""
+        """Add the response to the check, or to page 1 of the same size, which is requested if the check was refused."""
         ids = {entry.id for entry in page.entries}
         if self._refusal:
             self._is_honoured = ids <= known and len(page.entries) == self.size
@@ -374,9 +377,9 @@ class _Check:
             self.is_in_order = ids == set(list(known)[-len(ids) :])
 
     def raise_refusal(self) -> None:
-        """Raise the refusal of the check, where it is not that of a page beyond the end.
+        """Raise the refusal of the check, unless it may be the refusal of a page beyond the end.
 
-        :raises NotSettled: the list may go on there
+        :raises NotSettled: the list may continue on that page
         :raises RequestError: an error of the service's own
         """
         if self._refusal and (self._is_honoured or isinstance(self._refusal, ServerError)):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a fault means: pure functions from an answer, or an error, to what the user reads and whether it is worth another try."""
+"""Interpret a failed request: the error class, the advice for the user, and whether to retry. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LONGEST_PAUSE = 15.0
 _FAILED_STATUS = range(400, 600)
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 
-# The gateway refuses a timestamp that is five minutes or more off (documented for sister services).
+# Seconds. The gateway refuses a timestamp that differs by five minutes or more (documented for related services).
 _CLOCK_TOLERANCE = 300
 
 _KINDS: dict[tuple[int, str | None], tuple[type[StatusError], str]] = {
@@ -60,7 +60,6 @@ _UNEXPECTED = (
     "Check the options. If they are correct, the API differs from its reference: report this message as an issue.",
 )
 
-
 _OUTCOMES = {
     TimeExceeded: "timed out",
     CertificateError: "certificate not trusted",
@@ -69,9 +68,8 @@ _OUTCOMES = {
     RequestError: "unusable response",
 }
 
-
-# How services name the parts of an error: the gateway's names are documented, the others are inferred from similar services.
-# They are compared without regard to case, dashes and underscores.
+# The names of the parts of an error. The names of the gateway are documented, the others are inferred from similar services.
+# Case, dashes and underscores are ignored.
 _CODES = ("errorcode", "returncode", "resultcode", "code")
 _MESSAGES = ("message", "errormessage", "returnmessage", "resultmessage", "msg", "error")
 _DETAILS = ("details", "detail")
@@ -83,7 +81,7 @@ _SUCCESS = frozenset({"", "ok", "success", "succeeded", "successful"})
 _FAILURE = frozenset({"fail", "failed", "failure", "error"})
 _MAX_ENVELOPES = 3
 
-# The HTTP status that each of the gateway's own codes comes with (documented).
+# The HTTP status of each error code of the gateway (documented).
 _GATEWAY_STATUS = {
     "100": 400,
     "200": 401,
@@ -102,9 +100,9 @@ _GATEWAY_STATUS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """An error in the service's own words; each part may be empty.
+    """An error as the service describes it. Each part may be empty.
 
-    :param status: the HTTP status that the code stands for, where that is known
+    :param status: the HTTP status that the code stands for, None if it is not known
     """
 
     code: str = ""
@@ -120,12 +118,12 @@ class Fault:
 
 
 def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
-    """Return what the body of an error answer says.
+    """Return the error in the body of an error response.
 
     The gateway's ``{"error": {"errorCode", "message", "details"}}`` is documented. The shapes of back ends (``returnCode``,
     ``returnMessage``, ``code``, ``message``, ``error`` as a string; nested or not) are inferred. Any other body is the message.
 
-    :param redact: takes the secrets out of a string
+    :param redact: removes the secrets from a string
     """
     try:
         content = json.loads(body)
@@ -139,12 +137,12 @@ def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
 
 
 def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
-    """Return the error that the parsed body of an answer with status 200 tells of, None where it tells of none.
+    """Return the error in the parsed body of a response with status 200, None if there is none.
 
-    A code of 0, 200, "OK" or "SUCCESS" is no error, of any type and case; 200 is one within ``error``, where the gateway means
-    that the keys are wrong. A body that holds rows is an answer, whatever it holds beside them.
+    A code of 0, 200, "OK" or "SUCCESS" is not an error, in any type and case. But within ``error``, 200 is one: it is the
+    gateway's code for wrong keys. A body with rows is never an error, whatever else it contains.
 
-    :param redact: takes the secrets out of a string
+    :param redact: removes the secrets from a string
     """
     if not isinstance(body, dict) or _holds_rows(body):
         return None
@@ -155,7 +153,7 @@ def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
 
 
 def _envelopes(value: Any, depth: int = _MAX_ENVELOPES, is_error: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Yield the objects that may tell of an error, the likeliest first, and whether each lies in an ``error``."""
+    """Yield the objects that may describe an error, the most likely first, and whether each is in an ``error``."""
     if isinstance(value, list) and is_error:
         value = next(iter(value), None)
     if not isinstance(value, dict) or not depth:
@@ -196,7 +194,7 @@ def _reports_error(parts: Mapping[str, Any]) -> bool:
     code = _first(parts, _CODES)
     if code is not None and not _is_success(code):
         return not (isinstance(message, str) and _is_success(message))
-    # A run's detail has a status too, but no message.
+    # The details of a run have a status too, but no message.
     outcome = _first(parts, _OUTCOME_WORDS)
     return message is not None and isinstance(outcome, (str, int)) and _is_failure(outcome)
 
@@ -211,7 +209,7 @@ def _is_failure(code: str | int) -> bool:
 
 
 def _status(parts: Mapping[str, Any]) -> int | None:
-    """Return the HTTP status that an error's code stands for, None where it is unknown."""
+    """Return the HTTP status that the code of an error stands for, None if it is not known."""
     if (status := _GATEWAY_STATUS.get(str(integer(parts.get("errorcode"))))) is not None:
         return status
     numbers = (integer(parts.get(name)) for name in (*_CODES, "status"))
@@ -219,9 +217,9 @@ def _status(parts: Mapping[str, Any]) -> int | None:
 
 
 def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusError], str]:
-    """Return the error class of a status, and the advice that goes with it (codes: documented).
+    """Return the error class of a status and a code, and the advice for the user (codes: documented).
 
-    :param skew: seconds that this machine's clock is ahead of the service's, None when unknown
+    :param skew: the number of seconds by which this machine's clock is ahead of the service's, None if it is not known
     """
     if status == 401 and skew is not None and abs(skew) >= _CLOCK_TOLERANCE:
         return AuthenticationError, (
@@ -233,7 +231,7 @@ def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusErr
 
 
 def clock_skew(date: str, now: float) -> float | None:
-    """Return the seconds that ``now`` is ahead of a Date header, None when the header says nothing."""
+    """Return the number of seconds by which ``now`` is ahead of a Date header, None if the header is not a date."""
     try:
         return now - _timestamp(date)
     except (ValueError, TypeError, OverflowError):
@@ -241,7 +239,11 @@ def clock_skew(date: str, now: float) -> float | None:
 
 
 def retry_after(value: str, now: float) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait: a number of seconds, or a date (RFC 9110)."""
+    """Return the number of seconds that a Retry-After header asks to wait, None if it is invalid.
+
+    :param value: a number of seconds, or a date (RFC 9110)
+    :param now: seconds since the epoch
+    """
     try:
         seconds = float(value) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", value) else _timestamp(value) - now
     except (ValueError, TypeError, OverflowError):
@@ -255,19 +257,19 @@ def _timestamp(date: str) -> float:
 
 
 def outcome(error: RequestError) -> str:
-    """Return how a try ended, in a few words: the status, or the kind of fault."""
+    """Return the outcome of a failed attempt in a few words: the status, or the kind of error."""
     if isinstance(error, StatusError):
         return f"{error.status}, code {error.code}" if error.code else str(error.status)
     return next(words for kind, words in _OUTCOMES.items() if isinstance(error, kind))
 
 
 def counted(outcomes: Sequence[str]) -> str:
-    """Return the outcomes of several tries as one string, each with the number of times that it came."""
+    """Return the outcomes of several attempts as one string, each with its number of occurrences."""
     return ", ".join(words if times == 1 else f"{words} ({times} times)" for words, times in Counter(outcomes).items())
 
 
 def is_worth_retrying(error: RequestError) -> bool:
-    """Return whether the same request may well succeed a little later."""
+    """Return whether the error is worth retrying."""
     if isinstance(error, (CertificateError, QuotaError)):
         return False
     if isinstance(error, StatusError):
@@ -276,10 +278,10 @@ def is_worth_retrying(error: RequestError) -> bool:
 
 
 def pause_before(error: RequestError, attempt: int, jitter: float) -> float:
-    """Return the seconds to wait before the next try.
+    """Return the number of seconds to wait before the next attempt.
 
     :param attempt: 0 after the first failure, 1 after the second, ...
-    :param jitter: a random number from 0 to 1, so that many clients do not come back at one moment
+    :param jitter: a random number from 0 to 1, so that many clients do not retry at the same time
     """
     if isinstance(error, StatusError) and error.retry_after is not None:
         return error.retry_after

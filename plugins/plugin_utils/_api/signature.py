@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gateway's signature v2, as a requests auth object."""
+"""Sign a request with the gateway's signature v2."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sign(method: str, path: str, timestamp: str, access_key: str, secret_key: st
     """Return the signature of one request, in standard Base64 (source: the vendor's SDKs).
 
     :param path: the path with its query, exactly as sent
-    :param timestamp: milliseconds since the epoch; the same text goes into the header
+    :param timestamp: milliseconds since the epoch, the same string as in the header
     """
     message = f"{method} {path}\n{timestamp}\n{access_key}"
     digest = hmac.new(secret_key.encode(), message.encode(), hashlib.sha256).digest()
@@ -31,9 +31,9 @@ def sign(method: str, path: str, timestamp: str, access_key: str, secret_key: st
 
 
 class SignatureV2:
-    """Sign a prepared request with the time at which it is sent (headers: documented).
+    """An auth object for requests, which signs a request with the current time (headers: documented).
 
-    :param now: gives the seconds since the epoch
+    :param now: returns the seconds since the epoch
     """
 
     def __init__(self, credentials: Credentials, now: Callable[[], float] = time.time) -> None:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Work on threads that never hold the process: daemons, so that Ctrl-C and a hanging server cannot keep it alive.
+"""Run functions on daemon threads, so that a hanging server never keeps the process alive, for example after Ctrl-C.
 
-The standard pool is of no use here: the interpreter waits for its threads when it ends.
+The standard thread pool does not do this: the interpreter waits for its threads when it ends.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# A Ctrl-C that comes just before a wait begins is noticed only when that wait is over: none is longer than this, in seconds.
+# The longest wait, in seconds. A Ctrl-C just before a wait begins is noticed only when the wait is over.
 _WAIT = 0.2
 
 
 class Task(Generic[Result]):
-    """A call under way on a thread of its own, begun when this is made.
+    """A call on its own thread, which starts immediately.
 
-    The waiting is for a queue written in C: a Ctrl-C can break in between the steps of a Condition, which then fails.
+    This waits with a queue written in C, because a Ctrl-C can interrupt a Condition between two steps, and then it fails.
     """
 
     def __init__(self, function: Callable[[], Result], name: str) -> None:
@@ -39,12 +39,12 @@ class Task(Generic[Result]):
     def _run(self) -> None:
         try:
             self._value = self._function()
-        except BaseException as error:  # noqa: BLE001  not handled here: raised to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001  not handled here: raised by result()
             self._error = error
         self._ended.put(None)
 
     def wait(self, seconds: float = math.inf) -> bool:
-        """Return whether the call has ended, at the latest after so many seconds."""
+        """Wait until the call has ended, at most for a number of seconds, and return whether it has ended."""
         end = time.monotonic() + seconds
         while not self._has_ended:
             try:
@@ -56,21 +56,23 @@ class Task(Generic[Result]):
         return True
 
     def result(self) -> Result:
-        """Wait for the call to end and return its result, or raise its error; to be asked once."""
+        """Wait until the call has ended, and return its result or raise its error. Call this only once."""
         self.wait()
         try:
             if self._error:
                 raise self._error
             return self._value
         finally:
-            self._error = None  # it holds all that the call held, and would hold itself
+            self._error = None  # its traceback refers to all objects of the call, and to this task
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
-    """Return the function's result for each item, in the order of the items, with so many under way at once.
+    """Call the function for each item in parallel, and return the results in the order of the items.
 
-    The items are begun in order. When one fails, no further one is begun, those under way are waited for, and the error
-    of the earliest item is raised: which error the user sees does not depend on which thread was quicker.
+    The calls start in the order of the items. After a failure, no further call starts, the running calls are waited for, and the
+    error of the first failed item is raised, so that the error does not depend on the speed of the threads.
+
+    :param workers: the maximum number of parallel calls
     """
     if workers == 1 or len(items) <= 1:
         return [function(item) for item in items]
@@ -102,7 +104,7 @@ def _begin(thread: threading.Thread) -> None:
     try:
         thread.start()
     except RuntimeError as error:
-        # A Ctrl-C that breaks in between the steps of the Condition that start() waits for.
+        # A Ctrl-C interrupted the Condition in start() between two steps.
         if isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__ from None
         raise

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One exchange with the service: a session, time limits, retries, and an error for every answer that is not a 200.
+"""Send requests with time limits and retries, and raise an error for every response that is not a success.
 
-An attempt runs on a thread of its own. When its time is over it is given up, and its connection is shut down. That is the one way
-to bound everything: looking up the name, the TLS handshake, a proxy, headers that never end, and a body that comes byte by byte.
+An attempt runs on its own thread. When its time is over, it is given up, and its connection is shut down. Only this limits every
+phase: the DNS lookup, the TLS handshake, a proxy, headers that never end, and a body that arrives byte by byte.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import rea
 try:
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError
-except (ImportError, AttributeError) as error:  # an old library may use what a new Python no longer has
+except (ImportError, AttributeError) as error:  # an old library may use what a new Python has removed
     IMPORT_ERROR: Exception | None = error
 else:
     IMPORT_ERROR = None
@@ -72,42 +72,39 @@ else:
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 
-# 50,000 nodes in one answer are some 35 MiB and a million values, which take a second to parse: no deadline can break in there.
+# 50,000 nodes in one response are about 35 MiB and a million values. Parsing takes a second, which no deadline can interrupt.
 MAX_BODY = 64 * 1024 * 1024
 MAX_VALUES = 2_000_000
 _CHUNK = 64 * 1024
 
-# All answers of one reading: 100,000 nodes are some 70 MiB and two million values, and may have to be read three times.
+# For all responses of one reading: 100,000 nodes are about 70 MiB and two million values, and may be read three times.
 MAX_READING = 256 * 1024 * 1024
 MAX_READING_VALUES = 8_000_000
 
-# What a thread that was given up takes to end, in seconds, but where it looks up a name.
+# Seconds in which a thread that was given up ends, unless it is in a DNS lookup.
 _LAST_MOMENT = 0.2
 
 _UNKNOWN_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
-# What TLS makes of a connection that is cut.
+# The TLS errors of a connection that is cut.
 _TLS_CUT = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
-# What the vendor's support asks for (documented).
+# The headers with IDs for the vendor's support (documented).
 _SUPPORT_IDS = {"x-ncp-trace-id": "trace ID", "x-ncp-apigw-request-id": "request ID"}
 
-
-# A server that stumbles over a request that only checks, such as page 0, does so each time.
+# A server that fails at an optional request, such as page 0, fails each time.
 _PROBE_RETRIES = 2
 
-# A name that does not exist hardly comes into being a moment later.
+# A name that does not exist rarely exists a moment later.
 _NAME_RETRIES = 1
 
-# Seconds after which the user is told what is waited for, and how long until that is told again.
+# Seconds until the first report of a wait, and between two reports.
 _FIRST_NOTICE = 3.0
 _NOTICE_INTERVAL = 30.0
 
-_UNAUTHORIZED = 401
-
 
 def _ignore(_line: str) -> None:
-    """Take a line, and do nothing with it."""
+    """Ignore a line."""
 
 
 def _no_description(_value: object) -> str:
@@ -115,10 +112,10 @@ def _no_description(_value: object) -> str:
 
 
 class Deadline:
-    """The moment by which a reading must be done, what its tries met, and how much it has read.
+    """The time limit of one reading, the outcomes of its attempts, and the amount of data it has read.
 
-    :param seconds: how long from now
-    :param clock: a monotonic clock, in seconds
+    :param seconds: the number of seconds from now
+    :param clock: returns a monotonic time in seconds
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -134,17 +131,17 @@ class Deadline:
         self._advice = ""
 
     def remaining(self) -> float:
-        """Return the seconds that are left, zero or less when it is over."""
+        """Return the remaining seconds, zero or less if the time is over."""
         return self._end - self._clock()
 
     def until_notice(self) -> float:
-        """Return the seconds until the user should be told what is waited for."""
+        """Return the seconds until the next report of a wait is due."""
         return max(0.0, self._next_notice - self._clock())
 
     def is_notice_due(self, pause: float) -> bool:
-        """Return whether the user should be told now what is waited for, at most once in a while.
+        """Return whether a report of a wait is due now, or within the pause. If it is, schedule the next one.
 
-        :param pause: seconds that pass before the next occasion
+        :param pause: the number of seconds until the next call
         """
         if self.until_notice() > pause:
             return False
@@ -152,28 +149,28 @@ class Deadline:
         return True
 
     def count_bytes(self, number: int) -> int:
-        """Count bytes that were read, and return how many there are by now."""
+        """Add to the number of bytes that were read, and return the total."""
         with self._lock:
             self._bytes += number
             return self._bytes
 
     def count_values(self, number: int) -> int:
-        """Count values that were read, and return how many there are by now."""
+        """Add to the number of values that were read, and return the total."""
         with self._lock:
             self._values += number
             return self._values
 
     def note_answer(self) -> None:
-        """Count a try that was answered."""
+        """Count an attempt that received a response."""
         self._answers += 1
 
     def note_failure(self, error: RequestError) -> None:
-        """Remember how a try failed; the error itself would hold the whole answer."""
+        """Record how an attempt failed. The error itself is not kept, because it refers to the whole response."""
         self._failures.append(outcome(error))
         self._advice = error.advice
 
     def explain(self) -> tuple[str, str]:
-        """Return what happened before the deadline was over, and what the user can do about it."""
+        """Return what happened before the deadline passed, and what the user can do."""
         over = f"the deadline of {self.seconds:g} s ('deadline') passed"
         if self._failures:
             return (
@@ -187,10 +184,10 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Request:
-    """One GET.
+    """One GET request.
 
-    :param what: what it reads, in words for an error text
-    :param path: the path below the API's URL, its parts quoted already
+    :param what: the list that it reads, in words for a message
+    :param path: the path below the API's URL, with quoted segments
     :param query: the parameters, in the order in which they are sent
     """
 
@@ -200,17 +197,19 @@ class Request:
 
 
 class Transport:
-    """Sends requests, counts them as ``requests_made``, and returns the JSON of their answers.
+    """Sends requests, counts them in ``requests_made``, and returns the JSON values of the responses.
 
-    :param url: the API's URL, with its service prefix
-    :param timeout: seconds for one attempt, from looking up the name to the last byte
-    :param retries: further attempts after the first
-    :param connections: how many connections to keep, one for each thread that calls
+    :param url: the API's URL
+    :param timeout: seconds for one attempt, from the DNS lookup to the last byte
+    :param retries: the number of attempts after the first
+    :param connections: the number of connections to keep, one for each calling thread
     :param verify: False, True, or the path of a CA bundle
-    :param now: seconds since the epoch; signs requests and is held against the service's clock
-    :param trace: takes one line for each try; never called by two threads at once
-    :param notify: takes a line on what is being waited for, now and then from three seconds on; likewise
-    :raises ConfigurationError: the requests library is missing or broken, or the URL is not one to send keys to
+    :param now: returns the seconds since the epoch, to sign requests and to compare with the service's clock
+    :param sleep: sleeps for a number of seconds
+    :param rand: returns a random number from 0 to 1, for the length of a pause
+    :param trace: prints a line for each attempt; two threads never call it at the same time
+    :param notify: prints what a request waits for, after 3 seconds and then every 30; two threads never call it at the same time
+    :raises ConfigurationError: the library requests is missing or broken, or keys must not be sent to the URL
     """
 
     def __init__(
@@ -245,7 +244,7 @@ class Transport:
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = ACCEPTED
         self._session.auth = SignatureV2(credentials, now)
-        # Loopback in plain http never goes through a proxy, which would carry the keys off this machine.
+        # Plain http to loopback never uses a proxy, which would send the keys to another machine.
         self._session.trust_env = urlsplit(self._url).scheme == "https"
         self._session.mount(self._url, Adapter(pool_connections=1, pool_maxsize=connections))
         silence_library()
@@ -257,11 +256,11 @@ class Transport:
     def get(
         self, request: Request, deadline: Deadline, *, describe: Callable[[Any], str] = _no_description, probe: bool = False
     ) -> Any:
-        """Return the JSON value that the service answers, None where its answer has no body.
+        """Return the JSON value of the response, None if the response has no body.
 
-        :param describe: says in a few words what a value holds, for the trace
-        :param probe: this request only checks, so an answer of 500 is tried at most two more times
-        :raises RequestError: its class says how it failed
+        :param describe: returns a short description of a value, for the trace
+        :param probe: whether the request is optional, so that it is retried at most twice after a response of 500
+        :raises RequestError: the request failed; the class is the kind of failure
         :raises ConfigurationError: a setting of this machine, such as a proxy, cannot be used
         """
         met: list[str] = []
@@ -290,7 +289,10 @@ class Transport:
             self._sleep(pause)
 
     def _attempt(self, request: Request, deadline: Deadline, number: int, describe: Callable[[Any], str]) -> Any:
-        """Send a request once, and trace it: method, path, outcome, seconds and which try, but no header, body or key."""
+        """Send a request once, and trace method, path, outcome, seconds and number of the attempt, but no header, body or key.
+
+        :param number: the number of the attempt, from 1 on
+        """
         seconds = min(self._timeout, deadline.remaining())
         if seconds <= 0:
             raise self._time_error(request, deadline, seconds)
@@ -316,9 +318,10 @@ class Transport:
         return value
 
     def _run(self, request: Request, deadline: Deadline, seconds: float) -> Any:
-        """Return the result of an exchange on a thread of its own, which has ended when this has.
+        """Return the result of an exchange on its own thread, which ends within a moment after this returns.
 
-        :raises TimeoutError: it took longer
+        :param seconds: the time limit
+        :raises TimeoutError: the exchange took longer
         """
         attempt = Attempt()
 
@@ -338,11 +341,11 @@ class Transport:
             attempt.give_up()
         if task.wait(_LAST_MOMENT):
             with suppress(RequestError, TimeoutError):
-                task.result()  # lets go of what the task holds
+                task.result()  # releases the objects to which the task refers
         raise TimeoutError
 
     def _report_wait(self, request: Request, deadline: Deadline, words: str, pause: float = 0) -> None:
-        """Report what is being waited for, unless that was done a moment ago, or is too early."""
+        """Report what a request waits for, if a report is due."""
         with self._lock:
             if deadline.is_notice_due(pause):
                 self._notify(self._credentials.redact(f"Waiting for {request.what} from {self._host()}: {words}."))
@@ -356,7 +359,7 @@ class Transport:
         return self._error(TimeExceeded, request, problem, advice)
 
     def _exchange(self, request: Request, deadline: Deadline, seconds: float) -> Any:
-        """Send one request and read its answer, on the thread of the attempt."""
+        """Send one request and return the JSON value of its response. Runs on the thread of the attempt."""
         try:
             with self._send(self._target(request), seconds) as response:
                 body = self._body(response, request, deadline)
@@ -378,14 +381,14 @@ class Transport:
         return value
 
     def _send(self, url: str, seconds: float) -> requests.Response:
-        """Send one signed GET, not by the session's own way: that reads a redirect's body, however long, and keeps cookies."""
+        """Send one signed GET, without the session's own method, which reads the body of a redirect, and keeps cookies."""
         session = self._session
         settings: Mapping[str, Any] = session.merge_environment_settings(url, {}, True, self._verify, None)
         prepared = session.prepare_request(requests.Request("GET", url))
         return session.get_adapter(url).send(prepared, timeout=seconds, **settings)
 
     def _body(self, response: requests.Response, request: Request, deadline: Deadline) -> bytes:
-        response.raw.enforce_content_length = True  # urllib3 1 takes a short body for a whole one otherwise
+        response.raw.enforce_content_length = True  # otherwise, urllib3 1 accepts an incomplete body
         body = bytearray()
         for piece in self._pieces(response, request):
             body += piece
@@ -418,7 +421,7 @@ class Transport:
         return self._error(ResponseError, request, f"the response {words}{self._ids(response)}.", advice)
 
     def _connection_error(self, error: Exception, request: Request) -> NsmlError | TimeoutError:
-        # What requests takes for a broken connection in a body may be a time-out.
+        # In a body, requests may report a timeout as a broken connection.
         if isinstance(error, requests.exceptions.Timeout) or isinstance(_root_cause(error), ReadTimeoutError):
             return TimeoutError()
         if fault := self._settings_fault(error):
@@ -439,7 +442,7 @@ class Transport:
         return self._error(kind, request, problem, "Check the network, the proxy settings and 'api_url'.")
 
     def _settings_fault(self, error: Exception) -> tuple[str, str] | None:
-        """Return what is wrong with this machine's settings, and the remedy, None where an error has another reason."""
+        """Return what is wrong with this machine's settings, and the remedy, None if the error has another reason."""
         if not self._session.trust_env:
             return None
         is_refused = isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)) or (
@@ -466,13 +469,14 @@ class Transport:
         return self._fault_error(response, request, fault, status, f"HTTP {status}")
 
     def _fault_error(self, response: requests.Response, request: Request, fault: Fault, status: int, problem: str) -> StatusError:
-        """Return the error of a fault.
+        """Return the error for a fault.
 
-        :param status: that of the answer, or the one that the fault stands for
+        :param status: the status of the response, or the status that the code of the fault stands for
+        :param problem: the status in words, to which the fault is added
         """
         headers = response.headers
         kind, advice = classify(status, fault.code, clock_skew(headers.get("Date", ""), self._now()))
-        if status == _UNAUTHORIZED and self._credentials.origin:
+        if status == 401 and self._credentials.origin:
             advice = f"{advice} Keys: {self._credentials.origin}."
         return kind(
             request.what,
@@ -500,14 +504,14 @@ class Transport:
         return self._url + request.path + (f"?{urlencode(request.query)}" if request.query else "")
 
     def where(self, request: Request) -> str:
-        """Return method and path of a request, for an error text."""
+        """Return method and path of a request, for a message."""
         return "GET /" + self._target(request).split("/", 3)[3]
 
     def _host(self) -> str:
         return urlsplit(self._url).netloc
 
     def _ids(self, response: requests.Response) -> str:
-        """Return what the vendor's support asks for."""
+        """Return the IDs of a response for the vendor's support, in words."""
         headers = response.headers
         return "".join(f", {name} {self._clean(headers[key])}" for key, name in _SUPPORT_IDS.items() if key in headers)
 
@@ -527,23 +531,23 @@ def _library_error(error: Exception) -> ConfigurationError:
 
 
 def _is_unknown_name(cause: BaseException) -> bool:
-    """Return whether DNS has no such name, as far as this can be told from a server that cannot be reached just now."""
+    """Return whether the name does not exist in DNS. If the DNS server cannot be reached, the name may exist."""
     inner = cause.__cause__ or cause.__context__
     return isinstance(inner, socket.gaierror) and inner.errno in _UNKNOWN_NAME
 
 
 def _may_be_cut(response: requests.Response, text: str) -> bool:
-    """Return whether the connection may have ended within a body whose end only the connection's end marks."""
+    """Return whether the body may be incomplete, because only the end of the connection marks its end."""
     return not _is_framed(response) and text.lstrip()[:1] in ("", "{", "[")
 
 
 def _is_framed(response: requests.Response) -> bool:
-    """Return whether the headers say where the body ends."""
+    """Return whether the headers determine the end of the body."""
     return bool({"content-length", "transfer-encoding"} & {name.lower() for name in response.headers})
 
 
 def _root_cause(error: BaseException) -> BaseException:
-    """Return the innermost error of those that the libraries wrap in each other."""
+    """Return the innermost of the errors that the libraries wrap in each other."""
     inner = getattr(error, "reason", None)
     if not isinstance(inner, BaseException):
         inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
@@ -551,12 +555,12 @@ def _root_cause(error: BaseException) -> BaseException:
 
 
 def _let_go(error: BaseException | None) -> None:
-    """Clear the frames that an error holds: sockets that the library forgot to close are in them, and in cycles."""
+    """Clear the frames of an error, because they and their reference cycles keep sockets open that the library did not close."""
     while error:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 
 
 def _words(error: BaseException) -> str:
-    """Return an error's text without the addresses of objects, or its name when it has none."""
+    """Return the message of an error without the addresses of objects, or the name of its class if it has no message."""
     return re.sub(r"<[^>]*>:? ?|^HTTPS?Connection(Pool)?\([^)]*\): ", "", str(error)) or type(error).__name__

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The API's URL, checked before any key is sent there. Pure."""
+"""Check the API's URL before keys are sent there."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 
-# Two parsers of URLs could take a blank or a backslash for different things.
+# URL parsers differ in how they interpret spaces and backslashes.
 _UNFIT_IN_URL = re.compile(r"[\s\\?#]")
 
-# Some Pythons find the host of http://[::1]elsewhere/ to be ::1.
+# Some versions of Python parse ::1 as the host of http://[::1]elsewhere/.
 _IPV6_NETLOC = re.compile(r"\[[0-9A-Fa-f:.]+\](:[0-9]+)?")
 
 
 def check_url(url: str) -> str:
-    """Return the API's URL without a slash at its end.
+    """Return the API's URL without a trailing slash.
 
-    :raises ConfigurationError: the URL is malformed, holds a login or a query, or is plain http to another machine
+    :raises ConfigurationError: the URL is invalid, contains a user name or a query, or is plain http to another machine
     """
     try:
         parts = urlsplit(url)

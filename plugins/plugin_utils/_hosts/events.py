@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changes as events for Event-Driven Ansible, in which no string from the API can become a template."""
+"""Make events for Event-Driven Ansible of changes. No string of an event can become a template."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes impo
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, variables
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 
-# What begins a template of Jinja2, and at the head of a string, what changes by which characters one begins.
+# The start of a Jinja2 template, and the header of a string that sets other delimiters.
 _TEMPLATE = re.compile(r"\{[{%#]|\A#jinja2:")
 
 
 def host_names(nodes: Sequence[Node]) -> dict[NodeKey, str]:
-    """Return the names of the hosts as the inventory plugin has them by default."""
+    """Return the host name of each node, as the inventory plugin names the hosts by default."""
     hosts = [Host(node, node.name, {}) for node in nodes]
-    # No groups: a default name has a dash, which no group's name has.
+    # No groups are needed to avoid clashes, because a default name has a dash, and the name of a group never has.
     named = lay_out(hosts, (), ExistingNames(), strict=False).hosts
     return {(host.node.run.key, host.node.id): host.name for host in named}
 
 
 def event_of(change: Change) -> dict[str, Any]:
-    """Return the event that reports a change.
+    """Return the event for a change.
 
-    ansible-rulebook hands an event to playbooks as extra variables, whose strings Ansible trusts as templates. So a field that
-    could be one is left out, and named in ``omitted``.
+    ansible-rulebook passes an event to playbooks as extra variables, whose strings Ansible trusts as templates. Therefore, a
+    field that could be a template is left out, and named in ``omitted``.
     """
     return _run_event(change) if isinstance(change, RunChange) else _node_event(change)
 
@@ -57,7 +57,7 @@ def _node_event(change: NodeChange) -> dict[str, Any]:
 
 
 def _before(change: NodeChange, now: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that changed, as they were."""
+    """Return the previous values of the fields that changed."""
     if change.before is None:
         return {}
     before, omitted = _node_fields(change.before.node)
@@ -65,14 +65,14 @@ def _before(change: NodeChange, now: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_what_ended(change: NodeChange) -> dict[str, Any]:
-    """Return the fields that are not as in the last row of a node that has ended."""
+    """Return the fields of a node that has ended that differ from its last row."""
     if change.kind not in (EXITED, GONE):
         return {}
     return {"ready": False} if change.is_listed else {"ready": False, "exit_code": None}
 
 
 def _node_fields(node: Node) -> tuple[dict[str, Any], list[str]]:
-    """Return the fields of a node as its host variables have them, and the names of those that are left out."""
+    """Return the fields of a node, as in its host variables, and the names of the fields that are left out."""
     fields = variables(node, "")
     row = {key: value for key, value in node.row.items() if not _holds_template({key: value})}
     kept = fields if len(row) == len(node.row) else variables(replace(node, row=row), "")
@@ -101,9 +101,9 @@ def _run_fields(run: Run) -> dict[str, str | None]:
 
 
 def _ranks(change: RunChange) -> dict[int | str, str]:
-    """Return the name of the host of each rank; a node without a rank counts as one."""
+    """Return the host name of each rank. A node without a rank counts as one."""
     ranks: dict[int | str, str] = {}
-    for seen in change.nodes:  # the node that holds a rank is the first of it
+    for seen in change.nodes:  # the holder of a rank comes first
         ranks.setdefault(seen.node.id if seen.node.rank is None else seen.node.rank, seen.host)
     return ranks
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The user's expressions: filters, host names, composed variables, groups and keyed groups. Ansible's templar evaluates them all.
+"""Evaluate the user's expressions with Ansible's templar: filters, host names, composed variables, groups and keyed groups.
 
-The rules for keyed groups are those of ``ansible.builtin.constructed``, the newest where versions of ansible-core differ.
+The rules for keyed groups are those of ``ansible.builtin.constructed`` in the newest ansible-core.
 """
 
 from __future__ import annotations
@@ -35,29 +35,29 @@ except ImportError:  # up to 2.18
 Variables = Mapping[str, Any]
 Evaluate = Callable[[Templar, Any], Any]
 
-# Options whose expressions are conditions, so never a literal string.
+# Options whose expressions are conditions, and never literal strings.
 _CONDITIONS = ("filters", "groups")
 
-# What counts as no value for the key of a keyed group.
+# Values that count as empty.
 _EMPTY = (None, "")
 
 _COMPILE_CONTEXT: Any = getattr(_jinja_bits, "_TemplateCompileContext", None)
 _HAS_ENGINE = hasattr(Templar, "evaluate_expression")  # from 2.19 on
 
-# What a composed variable is where its expression fails: None is a value.
+# The value of a composed variable whose expression fails, because None is a value.
 _FAILED = object()
 
 
 @dataclass(frozen=True)
 class KeyedGroup:
-    """One entry of the option ``keyed_groups``.
+    """One item of the option ``keyed_groups``.
 
     :param key: the expression whose value names the groups
-    :param lead: what each name begins with: prefix and separator
-    :param separator: what joins the key and the value of a mapping
-    :param parent_group: a template for the name of the group above
-    :param default_value: what stands for an empty value
-    :param trailing_separator: whether a mapping's key with an empty value keeps its separator
+    :param lead: the start of each name: prefix and separator
+    :param separator: the string between the key and the value of a dictionary
+    :param parent_group: a template for the name of the parent group
+    :param default_value: the string that replaces an empty value
+    :param trailing_separator: whether the key of a dictionary keeps the separator if its value is empty
     """
 
     key: str
@@ -68,7 +68,10 @@ class KeyedGroup:
     trailing_separator: bool
 
     def names(self, value: Any) -> list[str]:
-        """Return the names of the groups for a value of the key."""
+        """Return the names of the groups for a value of the key.
+
+        :raises ExpressionError: the value has another type
+        """
         if value in _EMPTY:
             bare: list[object] = [] if self.default_value is None else [self.default_value]
         elif isinstance(value, list):
@@ -93,7 +96,7 @@ class KeyedGroup:
 
 @dataclass(frozen=True)
 class ExpressionOptions:
-    """What the user wrote; values of ``compose`` and ``groups`` that are not strings are meant as they are."""
+    """The options with expressions. A value of ``compose`` or ``groups`` that is not a string is used as it is."""
 
     filters: tuple[str, ...]
     hostnames: tuple[str, ...]
@@ -104,7 +107,7 @@ class ExpressionOptions:
 
 
 class _Expression:
-    """One expression of the user, where it stands, and how it fared."""
+    """One expression of the user, its option, and its failures."""
 
     def __init__(self, option: str, text: Any, name: str = "") -> None:
         self.option = option
@@ -115,10 +118,10 @@ class _Expression:
         self.first_failure = ""
 
     def advice(self, words: str, variables: Variables) -> str:
-        """Return what was probably meant, empty where that is not known: a variable of another name, or a literal.
+        """Return a sentence on what the user probably meant: a similar variable or a literal string. It is empty if not known.
 
-        :param words: Ansible's, for the failure
-        :param variables: those of the host
+        :param words: Ansible's message
+        :param variables: the variables of the host
         """
         undefined = re.search(r"'(\w+)' is undefined", words)
         nearest = difflib.get_close_matches(undefined[1], map(str, variables), n=1, cutoff=0.8) if undefined else []
@@ -131,11 +134,11 @@ class _Expression:
 
 
 class Expressions:
-    """Evaluates the user's expressions over the variables of one host after another.
+    """Evaluates the user's expressions with the variables of each host.
 
-    Where ``strict`` is on, each method raises ExpressionError for an expression that fails.
+    If ``strict`` is on, each method raises ExpressionError for an expression that fails.
 
-    :param extra_variables: those that expressions may name too, and which are preferred
+    :param extra_variables: variables that expressions can use too, and that take precedence
     """
 
     def __init__(self, templar: Templar, options: ExpressionOptions, extra_variables: Variables) -> None:
@@ -150,11 +153,11 @@ class Expressions:
         self._keyed_groups = [(_Expression("keyed_groups", keyed.key), keyed) for keyed in options.keyed_groups]
 
     def keep(self, node: str, variables: Variables) -> bool:
-        """Return whether all filters hold; a node for which one fails is not kept."""
+        """Return whether all filters are true for a node. A filter that cannot be evaluated counts as false."""
         return all(self._attempt(filter_, node, self._holds, filter_.text, variables) for filter_ in self._filters)
 
     def report(self, *, warning: Callable[[str], object], verbose: Callable[[str], object]) -> None:
-        """Tell of the expressions that failed: those that failed on every node, and filters, are warnings."""
+        """Report the expressions that failed. A filter, and an expression that failed for every node, is a warning."""
         skipped = [filter_ for filter_ in self._filters if filter_.failures]
         if skipped:
             count = sum(filter_.failures for filter_ in skipped)
@@ -169,18 +172,18 @@ class Expressions:
                 verbose(f"Cannot evaluate an expression in '{expression.option}' for {failed}. First: {expression.first_failure}")
 
     def host_name(self, node: str, variables: Variables) -> str | None:
-        """Return the first value of ``hostnames`` that is not empty, None where there is none."""
+        """Return the first value of ``hostnames`` that is not empty, None if there is none."""
         for expression in self._hostnames:
             name = self._attempt(expression, node, self._value, expression.text, variables)
             if name not in _EMPTY:
-                return str.__str__(str(name))  # up to 2.18, a marked string stays marked otherwise
+                return str.__str__(str(name))  # up to 2.18, str() keeps the mark of a marked string
         return None
 
     def construct(self, plan: InventoryPlan, of_source: Variables, earlier: Mapping[str, Variables]) -> None:
-        """Add to the plan what the user composes and groups.
+        """Add the composed variables and the groups of the user to the plan.
 
-        :param of_source: the variables that each host of this source has
-        :param earlier: the variables of hosts that earlier sources of the inventory have brought; they may be templates
+        :param of_source: the variables that Ansible sets for each new host of this source
+        :param earlier: the variables of each host of earlier sources; they may be templates
         """
         if not (self._compose or self._groups or self._keyed_groups):
             return
@@ -203,9 +206,9 @@ class Expressions:
                         plan.add_parent(name, parent)
 
     def _composed(self, host: str, variables: Variables) -> dict[str, Any]:
-        """Return the variables that the user composes; one whose expression fails is left out."""
+        """Return the composed variables, without those whose expressions fail."""
         values = {
-            # Up to 2.18, Ansible takes a number or a list for what it is; later, for no expression.
+            # Up to 2.18, Ansible uses a number or a list as it is. Later versions refuse it as an expression.
             name: self._attempt(expression, host, self._value, expression.text, variables, otherwise=_FAILED)
             if isinstance(expression.text, str)
             else expression.text
@@ -214,19 +217,23 @@ class Expressions:
         return {name: value for name, value in values.items() if value is not _FAILED}
 
     def _keyed(self, keyed: KeyedGroup, variables: Variables) -> tuple[list[str], str]:
-        """Return the names of a host's groups, and that of the group above them, empty where there is none."""
+        """Return the names of the groups of a host, and the name of their parent group, empty if there is none."""
         value = self._value(keyed.key, variables)
         names = keyed.names(value)
         if not names and value in _EMPTY and self._strict:
             raise ExpressionError("the key is empty")
-        # Only for a host that has such a group: its parent may be an expression that fails for others.
+        # Evaluated only for a host in such a group, because the template of the parent may fail for other hosts.
         parent = self._evaluated(Templar.template, keyed.parent_group, variables) if names and keyed.parent_group else None
         return names, safe_group_name(str(parent)) if parent else ""
 
     def _attempt(
         self, expression: _Expression, host: str, evaluate: Callable[..., Any], *arguments: Any, otherwise: Any = None
     ) -> Any:
-        """Return what an expression evaluates to; a failure is counted."""
+        """Return the result of an expression, or ``otherwise`` if it fails.
+
+        :param evaluate: is called with the arguments
+        :raises ExpressionError: the expression fails, and ``strict`` is on
+        """
         expression.attempts += 1
         try:
             return evaluate(*arguments)
@@ -242,7 +249,7 @@ class Expressions:
             return otherwise
 
     def _value(self, expression: str, variables: Variables) -> Any:
-        """Return the value of an expression; that of a variable's mere name costs no template."""
+        """Return the value of an expression. The name of a variable needs no template."""
         if expression in variables and expression not in self._templates:
             return variables[expression]
         return self._evaluated(_value, expression, variables)
@@ -255,9 +262,9 @@ class Expressions:
 
 
 def evaluated(templar: Templar, evaluate: Evaluate, text: Any, variables: Variables) -> Any:
-    """Return what Ansible makes of an expression or a template of the user.
+    """Return the value of an expression or a template of the user.
 
-    :raises ExpressionError: with Ansible's message, but not the lines of the file around the expression, which may hold a key
+    :raises ExpressionError: the evaluation fails; the message is Ansible's, without lines of the file, which may contain a key
     """
     templar.available_variables = cast("dict[str, Any]", variables)
     try:
@@ -280,7 +287,7 @@ else:
         return templar.template("{{" + expression + "}}", disable_lookups=True)
 
     def _condition(templar: Templar, expression: str | bool) -> bool:
-        """Return whether a condition holds; its result must be a boolean, as from 2.19 on."""
+        """Return whether a condition is true. Its result must be a boolean, as from 2.19 on."""
         test = f"{{% set _result = {expression} %}}{{% if _result %}}+{{% else %}}-{{% endif %}}{{{{ _result | type_debug }}}}"
         result = templar.template(test)
         if result not in ("+bool", "-bool"):
@@ -290,11 +297,11 @@ else:
 
 @contextmanager
 def compiled_once(templar: Templar) -> Iterator[None]:
-    """Have the templar compile each expression once: Ansible would, for every host anew, which is most of what one costs.
+    """Make the templar compile each expression once. Ansible compiles it for every host, which takes most of the time.
 
-    Evaluation stays Ansible's own, so no result changes. This relies on these internals of ansible-core: the environment of the
-    templar, that it compiles by Jinja2's ``compile_expression`` and ``compile``, and that only whether backslashes are escaped
-    (``_TemplateCompileContext``) makes a difference between two compilations of one string. Without them, nothing is kept.
+    Ansible still evaluates the expressions, so no result changes. This relies on these internals of ansible-core: the environment
+    of the templar; that it compiles with Jinja2's ``compile_expression`` and ``compile``; and that two compilations of one string
+    differ only in whether backslashes are escaped (``_TemplateCompileContext``). Without these internals, this does nothing.
     """
     engine = getattr(templar, "_engine", None) if _HAS_ENGINE else templar
     environment = getattr(engine, "environment", None)
@@ -313,7 +320,7 @@ def compiled_once(templar: Templar) -> Iterator[None]:
 
         return compile_once
 
-    # A class, not attributes of the environment: Jinja2 would copy these to the environment of a template with other delimiters.
+    # A class, because Jinja2 would copy attributes to the environment of a template with other delimiters.
     original = type(environment)
     methods = {name: memoized(getattr(original, name)) for name in ("compile", "compile_expression")}
     environment.__class__ = type(original.__name__, (original,), methods)
@@ -324,9 +331,10 @@ def compiled_once(templar: Templar) -> Iterator[None]:
 
 
 def check_syntax(option: str, text: str, *, is_template: bool = False) -> None:
-    """Refuse an expression, or a template, that Jinja2 cannot parse; filters and tests that are not installed are no matter here.
+    """Check the syntax of an expression or a template. Whether its filters and tests are installed is not checked.
 
-    :raises ConfigurationError: with the option and the expression
+    :param option: the name of the option, for the message
+    :raises ConfigurationError: Jinja2 cannot parse the expression
     """
     source = re.sub(r"\\.", "_", text, flags=re.DOTALL)  # Ansible escapes backslashes before Jinja2 reads them
     environment = jinja2.Environment(autoescape=True)
@@ -347,5 +355,5 @@ def check_syntax(option: str, text: str, *, is_template: bool = False) -> None:
 
 @lru_cache(maxsize=4096)
 def safe_group_name(name: str) -> str:
-    """Return a name of safe characters for a group that the user constructs: up to 2.18 Ansible takes a name for a template."""
+    """Return a group name of safe characters. Up to 2.18, Ansible may take other names for templates."""
     return str.__str__(to_safe_group_name(name, force=True, silent=True)) or "_"

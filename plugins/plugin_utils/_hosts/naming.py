@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nodes and the names they should have, to unique host names and groups in a fixed order. Pure; nothing of Ansible in it."""
+"""Give nodes unique host names and groups, in a fixed order. Does not use Ansible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -24,24 +24,19 @@ GROUP_BY = ("project", "run", "state", "rank")
 
 _LONGEST_NAME = 128
 
-# Names with a meaning of their own in Ansible: a node must not pass for the machine that Ansible runs on, nor for a group.
+# Names with a special meaning in Ansible. A node must not be mistaken for the control node or for a group.
 _RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL, READY})
 
-
-# What Ansible connects to in place of a host's name.
+# The variables that replace the host name when Ansible connects.
 _ADDRESSES = ("ansible_host", "ansible_ssh_host")
 
-
-# The variables that identify a node, without their prefix.
-_IDENTITY = ("project_id", "run_name", "node_id")
-
-# What identifies a node: project ID and run name, as its row has them, and node ID.
-NodeKey = tuple[str, str, str]
+# The identity of a node: project ID and run name, as in its row, and node ID.
+NodeIdentity = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One node with its variables, and the name that it should have."""
+    """One node with its variables and its host name, which is not unique before :func:`lay_out`."""
 
     node: Node
     name: str
@@ -50,11 +45,11 @@ class Host:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the inventory will hold.
+    """The hosts and groups of the inventory.
 
-    :param hosts: in the order project, run number, rank, holder of the rank first, node ID
-    :param groups: names of the groups below ``nsml``, in a fixed order, each with its hosts' names in their order
-    :param warnings: one line each
+    :param hosts: ordered by project, run number, rank, holder of the rank first, node ID
+    :param groups: the names of the groups below ``nsml``, each with the names of its hosts, in a fixed order
+    :param warnings: one line for each warning
     """
 
     hosts: list[Host]
@@ -64,25 +59,25 @@ class Layout:
 
 @dataclass(frozen=True)
 class ExistingNames:
-    """What other sources brought, which must not come to mean something else.
+    """The names that other sources use, and that must keep their meaning.
 
-    :param names: the names of nodes, each with what identifies the node: project ID, run name and node ID
+    :param names: the host name and the identity of each node
+    :param groups: the name of each group of a project or run, with the value for which it was made
+    :param ranks: the name of each group of a rank, with project ID and run name, and the ID of the node of this run in the group
+    :param elsewhere: the names of hosts that are not nodes and have their own address
     :param group_names: the names of all groups
-    :param groups: the names of groups of projects and runs, each with the value that it stands for
-    :param ranks: the names of groups of ranks with the project ID and name of a run, each with that run's node in the group
-    :param elsewhere: the names of hosts that are not nodes and have an address of their own
     """
 
-    names: dict[str, NodeKey] = field(default_factory=dict)
+    names: dict[str, NodeIdentity] = field(default_factory=dict)
     groups: dict[str, Hashable] = field(default_factory=dict)
     ranks: dict[tuple[str, str, str], str] = field(default_factory=dict)
     elsewhere: set[str] = field(default_factory=set)
     group_names: set[str] = field(default_factory=set)
 
     def add(self, name: str, variables: Mapping[str, Any], groups: Iterable[str]) -> None:
-        """Add a host of another source, a node or not, whatever prefix its variables have.
+        """Add a host of another source, which may be a node. The prefix of its variables does not matter.
 
-        :param groups: the names of its groups
+        :param groups: the names of the groups of the host
         """
         prefix = prefix_of(variables)
         if prefix is None:
@@ -105,8 +100,9 @@ class ExistingNames:
 def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames, *, strict: bool) -> Layout:
     """Return the hosts in order, with unique safe names, and their groups.
 
-    :param known: names that other nodes, and groups that other projects and runs, do not share
-    :raises NamingError: two hosts or two groups would share one name, and strict is on
+    :param group_by: the kinds of groups to make, besides ``nsml_ready``
+    :param known: the names of other sources, which are not used for other nodes, projects or runs
+    :raises NamingError: two hosts or two groups would have the same name, and ``strict`` is on
     """
     warnings: list[str] = []
     ordered = sorted(hosts, key=_order)
@@ -118,25 +114,28 @@ def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames
 
 
 def safe_name(name: str) -> str:
-    """Return a host's name made of safe characters: letters, digits, ``_``, ``.`` and ``-``."""
+    """Return a host name of safe characters: letters, digits, ``_``, ``.`` and ``-``."""
     return re.sub(r"[^\w.-]", "_", name).lstrip(".-")[:_LONGEST_NAME]
 
 
 @lru_cache(maxsize=4096)
 def safe_group(value: str) -> str:
-    """Return a part of a group's name, by Ansible's own rule for what is unsafe."""
+    """Return a part of a group name, without the characters that Ansible considers unsafe."""
     return re.sub(r"\W", "_", value)[:_LONGEST_NAME]
 
 
 def _order(host: Host) -> tuple[Any, ...]:
-    """Sort by project, run number, rank, holder first, node ID; what is not a number comes after all numbers."""
-    run = host.node.run
-    return *run.place, place_in_run(host.node)
+    """Return the sort key of a host: project, run number, rank, holder first, node ID. Numbers come first."""
+    return *host.node.run.place, place_in_run(host.node)
 
 
 def _check_ranks(hosts: Sequence[Host], warnings: list[str], strict: bool) -> None:
-    """Warn of nodes that have not exited, though another node holds their rank."""
-    rivals = [f"{host.node.name} (node {readable(host.node.id)})" for host in hosts if _is_rival(host.node)]
+    """Warn of nodes that have not exited, although another node holds their rank.
+
+    :raises NamingError: there are such nodes, and ``strict`` is on
+    """
+    nodes = [host.node for host in hosts if not host.node.holds_rank and not host.node.exited]
+    rivals = [f"{node.name} (node {readable(node.id)})" for node in nodes]
     if rivals:
         named = shortened(map(readable, rivals))
         text = f"Several nodes that have not exited share a rank. Nodes that do not hold their rank: {named}."
@@ -145,14 +144,14 @@ def _check_ranks(hosts: Sequence[Host], warnings: list[str], strict: bool) -> No
         warnings.append(text)
 
 
-def _is_rival(node: Node) -> bool:
-    return not node.holds_rank and not node.exited
-
-
 def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnings: list[str], strict: bool) -> list[Host]:
-    """Return the hosts with unique names; a node that another source brought keeps the name that it has there."""
+    """Return the hosts with unique names. A node of another source keeps its name there.
+
+    :param groups: the names of the groups of the hosts
+    :raises NamingError: names are not unique or not allowed, and ``strict`` is on
+    """
     given = {key: name for name, key in reversed(known.names.items())}
-    kept = [given.get(_key(host)) for host in hosts]
+    kept = [given.get(_identity(host)) for host in hosts]
     wanted = _with_predecessors_apart(hosts, [safe_name(host.name) for host in hosts])
     times = Counter(name for name, there in zip(wanted, kept) if there is None)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
@@ -164,41 +163,34 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
         warnings.append(f"{text} The plugin added the node ID to each name.")
     taken = (times.keys() - clashes) | known.names.keys() | known.elsewhere
     return [
-        _renamed(host, there or (_name_with_id(host.node, name, taken) if name in clashes else name))
+        Host(host.node, there or (_name_with_id(host.node, name, taken) if name in clashes else name), host.variables)
         for host, name, there in zip(hosts, wanted, kept)
     ]
 
 
-def _key(host: Host) -> NodeKey:
-    """Return what identifies a node, as sent: two runs may have nodes of one ID."""
+def _identity(host: Host) -> NodeIdentity:
+    """Return the identity of a node, as sent. Two runs may have nodes with the same ID."""
     row = host.node.row
     return text(row.get("projectId")) or "", text(row.get("runName")) or "", host.node.id
 
 
 def _with_predecessors_apart(hosts: Sequence[Host], names: Sequence[str]) -> list[str]:
-    """Return the names that nodes should have, with the node ID added to those that want the name of the holder of their rank."""
-    holders = {(name, _rank(host.node)) for host, name in zip(hosts, names) if host.node.holds_rank}
+    """Return the names of the hosts. A node with the same name as the holder of its rank gets its node ID added."""
+    named = [(name, host.node.run.key, host.node.rank) for host, name in zip(hosts, names)]
+    holders = {claim for host, claim in zip(hosts, named) if host.node.holds_rank}
     return [
-        name if host.node.holds_rank or (name, _rank(host.node)) not in holders else f"{name}-{safe_name(host.node.id)}"
-        for host, name in zip(hosts, names)
+        f"{name}-{safe_name(host.node.id)}" if not host.node.holds_rank and claim in holders else name
+        for host, name, claim in zip(hosts, names, named)
     ]
 
 
-def _rank(node: Node) -> tuple[str, str, int | None]:
-    return node.run.project_id, node.run.name, node.rank
-
-
-def _renamed(host: Host, name: str) -> Host:
-    return host if name == host.name else replace(host, name=name)
-
-
 def _name_with_id(node: Node, name: str, taken: set[str]) -> str:
-    """Return a name with the node ID in it; what has a dash inside is never reserved, nor a group's."""
+    """Return a name with the node ID. A name with a dash is never reserved, nor the name of a group of this plugin."""
     return _take(f"{name or 'node'}-{safe_name(node.id)}", taken)
 
 
 def _take(name: str, taken: set[str]) -> str:
-    """Return a name, with a number where it is taken, and take it."""
+    """Return a name that is not taken, with a number added if necessary, and add it to the taken names."""
     free, number = name, 2
     while free in taken:
         free, number = f"{name}_{number}", number + 1
@@ -207,7 +199,7 @@ def _take(name: str, taken: set[str]) -> str:
 
 
 def _members(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames) -> dict[tuple[str, Hashable], list[int]]:
-    """Return for each group, as its name and the value that it stands for, the places of its hosts; kind after kind."""
+    """Return the indexes of the hosts of each group, by the group's name and value. Groups of one kind follow each other."""
     members: dict[tuple[str, Hashable], list[int]] = {}
     for kind in (*GROUP_BY, READY):
         if kind in group_by or kind == READY:
@@ -221,7 +213,10 @@ def _members(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingName
 def _grouped(
     hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames, warnings: list[str], strict: bool
 ) -> dict[str, list[int]]:
-    """Return the places of its hosts for each group's name; two values never share one."""
+    """Return the indexes of the hosts of each group, by its name. Two values never have the same name.
+
+    :raises NamingError: two values would have the same name, and ``strict`` is on
+    """
     members = _members(hosts, group_by, known)
     times = Counter(group for group, _value in members)
     clashes = {group for group, count in times.items() if count > 1}
@@ -243,13 +238,13 @@ def _grouped(
 
 
 def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
-    """Return a node's group of a kind, as its name and the value that it stands for; None where it is in none."""
+    """Return the name of a node's group of one kind, and the value for which it is made. Return None if there is none."""
     run = node.run
     project = safe_group(run.project_title)
     if kind == "project":
         return f"nsml_project_{project}", run.project_id
     if kind == "run":
-        return f"nsml_run_{project}_{safe_group(run.name)}", (run.project_id, run.name)
+        return f"nsml_run_{project}_{safe_group(run.name)}", run.key
     if kind == "state" and node.state is not None:
         return f"nsml_state_{safe_group(node.state)}", node.state
     if kind == "rank" and node.rank is not None and node.holds_rank:
@@ -260,8 +255,8 @@ def _group(kind: str, node: Node) -> tuple[str, Hashable] | None:
 
 
 def _is_held_by_another(group: str, node: Node, known: ExistingNames) -> bool:
-    """Return whether a group of a rank has another node of the same run from another source."""
-    return known.ranks.get((group, node.run.project_id, node.run.name), node.id) != node.id
+    """Return whether another source has added another node of the same run to the group of a rank."""
+    return known.ranks.get((group, *node.run.key), node.id) != node.id
 
 
 def _short_hash(value: Hashable) -> str:

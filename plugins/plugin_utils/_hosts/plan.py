@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the inventory will hold, as plain values: made and checked whole before the inventory itself is touched."""
+"""The plan of what is added to the inventory, as plain values. It is checked before the inventory changes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ALL, READY, Layout
 
-# Ansible itself puts every group below this one.
+# The group above all groups.
 _ROOT = "all"
 
 
 class InventoryPlan:
-    """Hosts with their variables, groups with their members and their parent groups, all in order.
+    """Hosts with their variables, and groups with their members and parent groups, in order.
 
-    ``own`` are the groups of the layout; ``composed`` are the variables that the user composes, by host.
+    ``own`` are the names of the groups of the layout. ``composed`` are the composed variables of each host.
     """
 
     def __init__(self, layout: Layout) -> None:
         self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
-        # READY exists without members too: plays name it, and ``groups['nsml_ready']`` is an error where it does not exist.
+        # READY exists even without members, because ``groups['nsml_ready']`` in a play would be an error otherwise.
         layout_groups = layout.groups if READY in layout.groups else {**layout.groups, READY: []}
         self.own = layout_groups.keys()
         self.composed: dict[str, dict[str, Any]] = {}
@@ -34,16 +34,16 @@ class InventoryPlan:
         self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout_groups}
 
     def add_member(self, group: str, host: str) -> None:
-        """Add a host to a group, which is made where it does not exist."""
+        """Add a host to a group. The group is created if it does not exist."""
         self.members.setdefault(group, {})[host] = None
 
     def add_parent(self, group: str, parent: str) -> None:
-        """Put a group below another, which is made where it does not exist."""
+        """Add a parent group to a group. The parent is created if it does not exist."""
         self.members.setdefault(parent, {})
         self.parents.setdefault(group, {})[parent] = None
 
     def group_names(self) -> dict[str, list[str]]:
-        """Return for each host the names of its groups, sorted, as the variable of that name has them."""
+        """Return the sorted names of the groups of each host, as in Ansible's variable ``group_names``."""
         names: dict[str, list[str]] = {host: [] for host in self.hosts}
         for group in sorted(self.members):
             for host in self.members[group]:
@@ -51,11 +51,11 @@ class InventoryPlan:
         return names
 
     def check(self, hosts: Set[str], parents: Mapping[str, Iterable[str]]) -> None:
-        """Refuse what would make the inventory inconsistent with what it holds already.
+        """Check that the plan fits the inventory.
 
         :param hosts: the names of the hosts of other sources
-        :param parents: the names of their groups, each with those of its parent groups
-        :raises NamingError: a host has the name of a group, or groups would contain each other
+        :param parents: the names of the groups of other sources, each with the names of its parent groups
+        :raises NamingError: a host and a group have the same name, or groups would contain each other
         """
         clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
         if clashes:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which strings Ansible may take for templates, and which it may show.
+"""Mark the strings that Ansible must never take for templates.
 
-A string that is marked, or from 2.19 on not trusted, is an object in what ``ansible-inventory --list`` prints, where others
-expect a string.
+``ansible-inventory --list`` prints a string that is marked, or from 2.19 on not trusted, as an object, where other programs
+expect a string. Therefore, strings of safe characters stay plain.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any
 
 from ansible import template
 
-# What can be neither a template nor, where a play evaluates it once more, an expression that calls anything.
+# Strings that are neither templates nor, if a play evaluates them again, expressions that call something.
 _SAFE = re.compile(r"[A-Za-z0-9 .,:/@+=_\[\]-]*")
 
 
 def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
-    """Return variables with values from the API so that these are never templates; strings of safe characters stay plain."""
+    """Return variables whose values come from the API so that no value is a template. Strings of safe characters stay plain."""
     return {name: _with_strings(value, _marked) for name, value in variables.items()}
 
 
 def unmarked(value: Any) -> Any:
-    """Return a value that the user composed with its strings of safe characters plain, all else as trusted as it is."""
+    """Return a composed value with strings of safe characters as plain strings. Other strings stay as trusted as they are."""
     return _with_strings(value, _unmarked)
 
 
 def is_safe(text: str) -> bool:
-    """Return whether a string needs no mark: it holds safe characters only."""
+    """Return whether a string contains only safe characters, so that it needs no mark."""
     return _SAFE.fullmatch(text) is not None
 
 
@@ -44,18 +44,18 @@ def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
     return [_with_strings(item, change) for item in value] if isinstance(value, list) else value
 
 
-if hasattr(template, "trust_as_template"):  # from 2.19 on, only what is marked as trusted is a template
+if hasattr(template, "trust_as_template"):  # from 2.19 on, only a string that is marked as trusted is a template
 
     def _unmarked(text: str) -> str:
         return template.trust_as_template(text) if is_safe(text) else text
 
-    # States, images and names come again in each row. What a user composed is not kept: equal strings may differ in their trust.
+    # States, images and names are repeated in each row. Composed values are not cached: equal strings may differ in their trust.
     _marked = lru_cache(maxsize=1024)(_unmarked)
 
     def without_origin(value: Any) -> Any:
-        """Return a value of the file as trusted as it is, but without its place in the file.
+        """Return a value of the file with the same trust, but without its place in the file.
 
-        What Ansible complains about it shows with the lines around it, and a key may stand there.
+        Ansible would show the lines around that place in an error, and they may contain a key.
         """
         if isinstance(value, str):
             plain = str.__str__(value)
@@ -70,11 +70,11 @@ else:
     def _unmarked(text: str) -> str:
         return str.__str__(text) if is_safe(text) else text
 
-    @lru_cache(maxsize=1024)  # states, images and names come again in each row
+    @lru_cache(maxsize=1024)  # states, images and names are repeated in each row
     def _marked(text: str) -> str:
         marked: str = text if is_safe(text) else wrap_var(text)
         return marked
 
     def without_origin(value: Any) -> Any:
-        """Return a value of the file, which Ansible does not show with the lines around it."""
+        """Return a value of the file as it is. Up to 2.18, Ansible does not show the lines around it in an error."""
         return value

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the cache holds: the runs and the API's own rows as plain JSON, and when they were read.
+"""The content of the cache: runs and the API's own rows as plain JSON, and the time when they were read.
 
-They are kept as one JSON string. Ansible's cache plugins bring a string back as it was on every version, while in nested values
-some keys are taken for marks of Ansible's own.
+The content is one JSON string. Ansible's cache plugins return a string as it was stored, on every version, but they interpret
+some keys in nested values.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import R
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
 
-# Part of the key: what another version wrote is never misread.
+# Part of the key, so that an entry of another version is never misread.
 _VERSION = 3
 
 
@@ -29,7 +29,7 @@ class Snapshot:
     """One reading of the service.
 
     :param read_at: seconds since the epoch
-    :param available: the runs that could be chosen, in words, where none was
+    :param available: the available runs for a message, empty if a run was chosen
     """
 
     runs: list[RunRows]
@@ -38,19 +38,19 @@ class Snapshot:
 
 
 def key(api_url: str, access_key: str, selection: Selection) -> str:
-    """Return the cache's key for all that decides what is read; nothing can be read out of it."""
+    """Return the key of the entry for everything that determines the result. It is a hash, so it reveals nothing."""
     parts = [_VERSION, api_url.rstrip("/"), access_key, sorted(selection.projects), sorted(selection.runs)]
     return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
 def dump(snapshot: Snapshot, key: str) -> str:
-    """Return the snapshot as JSON, bound to its key."""
+    """Return a snapshot as JSON, which contains the key."""
     runs = [{"run": asdict(found.run), "rows": found.rows} for found in snapshot.runs]
     return json.dumps({"key": key, "read_at": snapshot.read_at, "available": snapshot.available, "runs": runs})
 
 
 def load(value: Any, key: str) -> Snapshot | None:
-    """Return what :func:`dump` wrote for this key, or None for anything else: a cache that is damaged is no more than a miss."""
+    """Return the snapshot that :func:`dump` wrote for this key. Return None for anything else, such as a damaged entry."""
     try:
         content = json.loads(value)
         if content["key"] != key:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The chosen runs: what the user names, found among what the service has."""
+"""Find the chosen runs in the lists of the service, and explain what is missing."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
 @dataclass(frozen=True)
 class Project:
-    """A project that the keys can see; its name is empty where the service gives none.
+    """A project that the keys can see.
 
-    :param is_deleted: it is gone, or about to go (statuses: documented)
+    :param name: empty if the service sends none
+    :param is_deleted: whether the project is deleted or being deleted (statuses: documented)
     """
 
     id: str
@@ -37,11 +38,11 @@ class Project:
 
 
 class Discovery:
-    """Finds the chosen runs, for one reading after the other: what was found by its name stays found.
+    """Finds the chosen runs for each reading. Runs that were found by name are not looked up again.
 
-    ``available`` are the runs that there are, in words, where none is chosen; else it is empty.
+    ``available`` lists the available runs for a message if no run is chosen. Otherwise, it is empty.
 
-    :param warning: takes a warning
+    :param warning: prints a warning
     """
 
     def __init__(self, selection: Selection, warning: Callable[[str], object] = str) -> None:
@@ -52,11 +53,11 @@ class Discovery:
         self._runs: list[Run] | None = None
 
     def find(self, read: Read) -> list[Run]:
-        """Return the chosen runs, with as few requests as that takes.
+        """Return the chosen runs, with as few requests as possible.
 
-        :param read: reads whole lists of the API
-        :raises SelectionError: a project or run does not exist, or a name means several
-        :raises RequestError: a list could not be read
+        :param read: reads complete lists of the API
+        :raises SelectionError: a project or run does not exist, or several projects have the name
+        :raises RequestError: a list cannot be read
         """
         selection, projects = self._selection, self._projects
         if self._runs is not None:
@@ -67,33 +68,34 @@ class Discovery:
             read, known=projects, projects=projects is None and selection.needs_projects, runs=selection.needs_runs
         )
         if projects is None and not {run.project_id for run in runs or ()}.issuperset(selection.projects):
-            # One has no run yet, or does not exist, or what looks like an ID is a name.
+            # A project has no run yet, or does not exist, or what looks like an ID is a name.
             projects, _none = _lists(read, projects=True, runs=False)
         return self._choose(projects, runs)
 
     def explain(self, read: Read) -> list[Run]:
-        """Look up everything, after the service did not find what was asked for, and return the chosen runs.
+        """Read the lists of all projects and runs after the service did not find a run, and return the chosen runs.
 
-        :raises SelectionError: what is missing, and what there is
-        :raises RequestError: a list could not be read
+        :param read: reads complete lists of the API
+        :raises SelectionError: a project or run does not exist; the message lists the available ones
+        :raises RequestError: a list cannot be read
         """
         self._projects = self._runs = None
         return self._choose(*_lists(read, projects=True, runs=True))
 
     def _choose(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
-        """Return the chosen runs, and remember what was found by its name.
+        """Return the chosen runs, and remember those that were found by name.
 
-        :param projects: all that the keys can see; None when they were not looked up
-        :param runs: all runs of all projects; None when they were not looked up
+        :param projects: all projects that the keys can see; None if their list was not read
+        :param runs: all runs of all projects; None if their list was not read
         """
         chosen = self._chosen(projects, runs)
         self._projects = projects
-        if not self._selection.has_keywords:  # the status was true when it was read, and is not known from then on
+        if not self._selection.has_keywords:  # their status may change after this reading
             self._runs = [replace(run, status=None) for run in chosen]
         return chosen
 
     def _chosen(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
-        """Return the chosen runs, in the order of project and number; none where a keyword fits no run."""
+        """Return the chosen runs in the order of project and number. There are none if no run matches the keywords."""
         selection = self._selection
         wanted = [
             Project(project, "") if projects is None else _find_project(project, projects) for project in selection.projects
@@ -118,12 +120,15 @@ class Discovery:
         ]
         self.available = ""
         if not chosen:
-            known = (f"{readable(run.name)} {_of_run(run, name_project=True)}" for run in reversed(_in_order(mine)))
-            self.available = f"Available runs: {shortened(known) or 'none'}."
+            available = (run.description for run in reversed(_in_order(mine)))
+            self.available = f"Available runs: {shortened(available) or 'none'}."
         return _in_order(chosen)
 
     def _check_names(self, projects: Mapping[str, str | None], runs: Sequence[Run]) -> None:
-        """Warn of the projects without a run that was given by its name; it is an error where none has it."""
+        """Warn of projects that lack a run that was chosen by name.
+
+        :raises SelectionError: no project has the run
+        """
         titles = [readable(name or project) for project, name in projects.items()]
         for name in self._selection.names:
             has_it = {run.project_id for run in runs if run.name == name}
@@ -160,7 +165,7 @@ def _in_order(runs: Iterable[Run]) -> list[Run]:
 
 
 def _newest(runs: Sequence[Run]) -> dict[str, Run]:
-    """Return the run with the highest number of each project; a name that is not a number comes before all numbers."""
+    """Return the run with the highest number for each project ID. A name that is not a number comes before all numbers."""
     return {
         run.project_id: run for run in sorted(_in_order(runs), key=lambda run: run.number if math.isfinite(run.number) else -1)
     }
@@ -183,7 +188,7 @@ def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
 
 
 def _normal(name: str) -> str:
-    """Return a name in the one form in which names are compared: a letter with an accent may be one character or two."""
+    """Return a name in the form for comparisons (NFC), because a letter with an accent may be one character or two."""
     return unicodedata.normalize("NFC", name)
 
 
@@ -201,13 +206,13 @@ def _did_you_mean(wanted: str, known: Sequence[str]) -> str:
 
 
 def _of_run(run: Run, *, name_project: bool) -> str:
-    """Return what stands behind a run's name in a message."""
+    """Return the words after the name of a run in a message: its project if wanted, and its status."""
     project = f"of {readable(run.project_title)} " if name_project else ""
     return f"{project}({readable(run.status or 'no status')})"
 
 
 def _listed(title: str, wanted: str, known: Sequence[tuple[str, str]]) -> str:
-    """Name what there is, each by its name and what else to say of it, the nearest name first."""
+    """Return the available names with their details for a message, the one most similar to the wanted name first."""
     if not known:
         return f"{title}: none."
     named = [(readable(name), detail) for name, detail in known]

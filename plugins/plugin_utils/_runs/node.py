@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of a run as frozen nodes, of which one holds each rank, and a node as the variables of a host."""
+"""Make nodes of the rows of a run, find the holder of each rank, and make the host variables of a node."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
 
-# The documentation names this field in two ways; the example is right (field table against example).
+# The documentation spells this field in two ways: the field table is wrong, and the example is right.
 _MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
 
-# What people write into commands as it is, since it is a number.
+# Numbers, which users write into commands without quoting.
 _NUMBERS = ("rank", "exitCode", "sshPort")
 
-# A leading dash would be an option of ssh, and a % one of its tokens.
+# ssh would take a leading dash for an option, and % for the start of a token.
 _ADDRESS = re.compile(r"[A-Za-z0-9:][A-Za-z0-9._:-]*")
 
-# DNS allows no more in one label.
+# The limit of DNS for one label.
 _LONGEST_LABEL = 63
 
-# Deeper values exhaust the stack of those who copy, mark or print them.
+# Deeper values exhaust the stack of code that copies, marks or prints them.
 _DEEPEST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node, with what could be made of its row; a field that is missing or odd is None.
+    """One node. A field that is missing or invalid in its row is None.
 
     :param row: the row as sent
-    :param state: lower case, without ``NODE_STATE_`` (the set of states is open)
+    :param state: in lower case, without ``NODE_STATE_`` (the set of states is open)
     :param host: the address to connect to
-    :param port: the port of its SSH server, 1 to 65535
-    :param exit_code: 0 or more once it has exited (example only: -1 while it has not)
-    :param created: when it was created, as sent; empty where that is missing
-    :param holds_rank: whether it is the one node of its run that its rank stands for; true where it has no rank
-    :param world_size: how many ranks its run has; a node without a rank counts as one
-    :param is_superseded: whether it has exited, and a node that has not exited lists its address and port
+    :param port: the port of the SSH server, 1 to 65535
+    :param exit_code: 0 or more after the node has exited (example only: -1 before)
+    :param created: the creation time as sent, empty if it is missing
+    :param holds_rank: whether the node holds its rank; true for a node without a rank
+    :param world_size: the number of ranks of the run; a node without a rank counts as one
+    :param is_superseded: whether the node has exited, and a node that has not exited has the same address and port
     """
 
     row: Mapping[str, Any]
@@ -64,30 +63,32 @@ class Node:
 
     @property
     def ready(self) -> bool:
-        """Whether it is running and can be reached."""
+        """Whether the node is running and has an address and a port."""
         return phase(self.state) is Phase.UNDER_WAY and self.host is not None and self.port is not None
 
     @property
     def exited(self) -> bool:
-        """Whether it has ended; an exit code counts only where the state is unknown, since an empty one may be sent as 0."""
+        """Whether the node has ended. The exit code counts only if the state is unknown: an empty one may be sent as 0."""
         known = phase(self.state)
         return known is Phase.ENDED or (known is Phase.UNKNOWN and self.exit_code is not None and self.exit_code >= 0)
 
     @property
     def name(self) -> str:
-        """What users call it: project, run and rank; its ID takes the place of a rank that is missing."""
+        """The name of the node: project, run and rank, or its ID if it has no rank."""
         return f"{self.run.project_title}-{self.run.name}-{self.id if self.rank is None else self.rank}"
 
     @property
     def host_name(self) -> str:
-        """The name of its host by default: the name of the node, with the ID of one that does not hold its rank."""
+        """The default host name: the name of the node, followed by its ID if it does not hold its rank."""
         return self.name if self.holds_rank else f"{self.name}-{self.id}"
 
 
 def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
-    """Return the run's nodes by rank, the holder of each rank before the others; each row has a node ID.
+    """Return the nodes of a run in the order of :func:`place_in_run`.
 
     Nodes that share a rank are a restarted node and its predecessors (inferred).
+
+    :param rows: the rows of all nodes of the run, each with a node ID
     """
     ranks = [_rank(row.get("rank")) for row in rows]
     world_size = len({rank for rank in ranks if rank is not None}) + ranks.count(None)
@@ -98,24 +99,24 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
 
 
 def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
-    """Return the nodes of all runs of one reading, and find those whose address and port another node has now."""
+    """Return the nodes of all runs of one reading, and mark those whose address and port another node has now."""
     nodes = [node for found in runs for node in nodes_of_run(found.rows, found.run)]
     in_use = {_endpoint(node) for node in nodes if node.host and node.port and not node.exited}
     return [replace(node, is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
 
 
 def _endpoint(node: Node) -> tuple[str, int | None]:
-    """Return what a connection goes to: names of machines have no case, and may end in a dot."""
+    """Return the address and port for a comparison. Case and a final dot do not matter in the name of a machine."""
     return (node.host or "").lower().rstrip("."), node.port
 
 
 def place_in_run(node: Node) -> tuple[float, bool, str]:
-    """Return what sorts the nodes of a run: rank, holder first, node ID; a node without a rank comes last."""
+    """Return the sort key of a node in its run: rank, holder first, node ID. A node without a rank comes last."""
     return math.inf if node.rank is None else node.rank, not node.holds_rank, node.id
 
 
 def _claim(node: Node) -> tuple[bool, bool, str, str]:
-    """Return how good a node's claim to its rank is; the greatest wins."""
+    """Return the sort key of the nodes of one rank. The greatest node holds the rank."""
     return node.ready, not node.exited, node.created, node.id
 
 
@@ -135,10 +136,12 @@ def _node(row: Mapping[str, Any], run: Run, rank: int | None, world_size: int) -
 
 
 def variables(node: Node, prefix: str) -> dict[str, Any]:
-    """Return the host variables of a node: every field of its row, some of our own, and how to connect.
+    """Return the host variables of a node: the fields of its row, the plugin's own variables, and the connection variables.
 
-    Fields are as sent, but for those that are numbers, which are integers or None. A field that the API adds later comes along,
-    but never as a variable that Ansible itself reads.
+    Fields are as sent, except numbers, which are integers or None. This includes fields that the API adds later, but a field
+    never sets a variable that Ansible itself reads.
+
+    :param prefix: the prefix of the names of all but the connection variables
     """
     names = _variable_names(prefix, tuple(node.row))
     fields = {name: _bounded(value) for name, value in zip(names, node.row.values()) if name}
@@ -158,7 +161,7 @@ def variables(node: Node, prefix: str) -> dict[str, Any]:
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that are numbers, and under a name of its own what was sent in place of one."""
+    """Return the fields that are numbers. A value that is not an integer is returned with the suffix ``Raw``."""
     fields: dict[str, Any] = {}
     for key in _NUMBERS:
         sent = row.get(key)
@@ -173,31 +176,19 @@ def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unreachable(name: str) -> str:
-    """Return an address that no resolver finds, not even with a search domain; without one, Ansible asks for the host's name."""
+    """Return an address that no resolver finds, even with a search domain. Without it, Ansible would look up the host name."""
     label = re.sub(r"[^A-Za-z0-9-]", "-", name).strip("-")[:_LONGEST_LABEL] or "node"
     return f"{label}.not-ready.invalid."
 
 
 def prefix_of(variables: Mapping[str, Any]) -> str | None:
-    """Return the prefix of what :func:`variables` made; None for a host that is not a node, though it may have a ``node_id``."""
-    names = (str(name) for name in variables)  # Ansible takes those of other sources as YAML has them, numbers too
+    """Return the prefix of variables that :func:`variables` made, None for a host that is not a node."""
+    names = (str(name) for name in variables)  # in other sources, a name may be a number
     prefixes = (name.removesuffix("world_size") for name in names if name.endswith("world_size"))
     return next(
         (prefix for prefix in prefixes if {f"{prefix}{field}" for field in ("node_id", "name", "ready")} <= variables.keys()),
         None,
     )
-
-
-def check_prefix(prefix: str) -> None:
-    """Refuse a prefix that makes no variable names, or those that Ansible itself reads.
-
-    :raises ConfigurationError: with what a prefix may be
-    """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix) or prefix.startswith("ansible_"):
-        raise ConfigurationError(
-            f"Invalid value for 'hostvars_prefix': {prefix!r}. Use letters, digits and underscores, and do not start with a digit"
-            " or with 'ansible_'."
-        )
 
 
 def _rank(value: object) -> int | None:
@@ -215,14 +206,14 @@ def _port(value: object) -> int | None:
     return port if port is not None and 1 <= port <= 65535 else None
 
 
-@lru_cache(maxsize=256)  # the rows of a list have the same keys, or nearly so
+@lru_cache(maxsize=256)  # most rows of a list have the same keys
 def _variable_names(prefix: str, keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the variable's name of each field, empty where it has none."""
+    """Return the variable name of each field, empty for a field that sets no variable."""
     return tuple("" if key == _MISSPELLED and _SPELLED in keys else _variable_name(prefix, key) for key in keys)
 
 
 def _variable_name(prefix: str, key: str) -> str:
-    """Return a field's name in snake case, with safe characters; empty for a variable that Ansible itself reads."""
+    """Return the name of a field in snake case, with safe characters. Return an empty string if Ansible reads the variable."""
     key = _SPELLED if key == _MISSPELLED else key
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
     name = prefix + re.sub(r"[^a-z0-9_]", "_", words)
@@ -230,7 +221,7 @@ def _variable_name(prefix: str, key: str) -> str:
 
 
 def _bounded(value: Any, depth: int = 0) -> Any:
-    """Return a value as sent, but for what is nested too deep for Ansible, or what it does not guard."""
+    """Return a value as sent, except values that are nested too deep for Ansible, and keys that it does not guard."""
     if not isinstance(value, (list, dict)):
         return value
     if depth >= _DEEPEST:
@@ -241,5 +232,5 @@ def _bounded(value: Any, depth: int = 0) -> Any:
 
 
 def _safe_key(key: str) -> str:
-    """Return a key of a nested object without what begins a template: up to 2.18 Ansible guards values, but not keys."""
+    """Return a key of a nested object without characters that start a template. Up to 2.18, Ansible guards only values."""
     return re.sub(r"[{#]", "_", key)

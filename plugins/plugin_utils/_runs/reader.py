@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One reading of the service: the chosen runs, each with its whole list of nodes."""
+"""Read the chosen runs, each with its complete list of nodes."""
 
 from __future__ import annotations
 
@@ -30,38 +30,37 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 
-
-# Faults that may concern one run alone.
+# Errors that may be specific to one run.
 _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 
-# How services answer for what they do not have, a run or its empty list of nodes (inferred); 200 is that of an error in the body.
+# The responses to a run that does not exist, or to its empty list of nodes (inferred). 200 is an error in the body.
 NO_SUCH_LIST = frozenset({200, 400, 404, 406})
 
-# Some refuse what they do not have as what is not allowed.
+# Some services refuse what does not exist as what is not allowed.
 NO_SUCH_RUN = NO_SUCH_LIST | {403}
 
 _TRY_AGAIN = "Try again. If the error persists, report this message as an issue."
 
-# Runs may go, and others come, while they are read.
+# Runs may be deleted and created during a reading.
 _MOST_READINGS = 5
 
 
 class Reader:
-    """Reads the chosen runs, again and again; what was found once is not looked up again."""
+    """Reads the chosen runs, any number of times."""
 
-    def __init__(self, api: Client, discovery: Discovery) -> None:
-        self._api = api
+    def __init__(self, client: Client, discovery: Discovery) -> None:
+        self._client = client
         self._discovery = discovery
 
     def read(self, deadline: Deadline) -> list[RunRows]:
         """Return the chosen runs, with the rows of their nodes, in the order of project and number.
 
-        :raises SelectionError: a project or run does not exist, or a name means several
-        :raises RequestError: a list could not be read, or not be proven complete
+        :raises SelectionError: a project or run does not exist, or several projects have the name
+        :raises RequestError: a list cannot be read, or not be proven complete
         """
 
         def read_lists(endpoints: Sequence[Endpoint]) -> list[list[Row]]:
-            return self._api.read(endpoints, deadline)
+            return self._client.read(endpoints, deadline)
 
         runs: Sequence[Run] = self._discovery.find(read_lists)
         for _attempt in range(_MOST_READINGS):
@@ -79,10 +78,11 @@ class Reader:
         return _read_nodes(runs, read_lists)
 
     def _explained(self, error: StatusError, read_lists: Read) -> Sequence[Run]:
-        """Return the runs that the user may have meant: what looked like an ID may be a name, or a run has just gone.
+        """Return the runs that the user may mean: what looks like an ID may be a name, or a run was just deleted.
 
-        :raises SelectionError: what is missing, with what there is
-        :raises StatusError: the look-up failed too
+        :param error: the service's response to the nodes of a run
+        :raises SelectionError: a project or run does not exist; the message lists the available ones
+        :raises StatusError: the lists cannot be read
         """
         try:
             return self._discovery.explain(read_lists)
@@ -130,7 +130,7 @@ def _with_hint(error: RequestError, runs: Sequence[Run]) -> RequestError:
 
 
 def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
-    """A run that was found without a look-up has its project's name from its nodes."""
+    """Add the name of the project from the nodes of a run that was found without the lists of projects and runs."""
     names = Counter(filter(None, (text(row.get("projectName")) for row in rows)))
-    most_common = max(sorted(names), key=names.__getitem__, default=None)  # one odd row renames no others
+    most_common = max(sorted(names), key=names.__getitem__, default=None)  # so that one odd row does not rename the others
     return replace(run, project_name=run.project_name or most_common)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run: how it is identified, and what is known of it."""
+"""One run: its identity and its fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable
 
 # What identifies a run: project ID and run name.
 RunKey = tuple[str, str]
@@ -21,10 +21,10 @@ RunKey = tuple[str, str]
 class Run:
     """One run of a project.
 
-    :param project_id: with the name it identifies the run: whether run names are unique in an account is unknown
-    :param name: a number as text, given in order of creation (documented); any other text is survived
-    :param project_name: None where it is not known
-    :param status: as sent, ``RUN_STATE_IN_PROGRESS`` for example (the set of states is open); None where it was not asked for
+    :param project_id: identifies the run together with the name, because run names may not be unique in an account (unknown)
+    :param name: a number as a string, in order of creation (documented); any other string is accepted
+    :param project_name: None if it is not known
+    :param status: as sent, for example ``RUN_STATE_IN_PROGRESS`` (the set of states is open); None if it was not requested
     """
 
     project_id: str
@@ -34,23 +34,28 @@ class Run:
 
     @property
     def key(self) -> RunKey:
-        """What identifies the run."""
+        """The identity of the run."""
         return self.project_id, self.name
 
     @property
     def place(self) -> tuple[str, str, float, str]:
-        """What sorts runs: project and number."""
+        """The sort key of the run: project and number."""
         return self.project_title, self.project_id, self.number, self.name
 
     @property
     def project_title(self) -> str:
-        """What users call the project: its name, or its ID where no name is known."""
+        """The name of the project, or its ID if the name is not known."""
         return self.project_name or self.project_id
 
     @property
     def number(self) -> float:
-        """The run's number; infinite for a name that is no number, which so comes last."""
+        """The number of the run. It is infinite if the name is not a number, so that the run comes last."""
         return int(self.name) if re.fullmatch(r"[0-9]{1,18}", self.name) else math.inf
+
+    @property
+    def description(self) -> str:
+        """The run with its project and status, for a message."""
+        return f"{readable(self.name)} of {readable(self.project_title)} ({readable(self.status or 'no status')})"
 
 
 @dataclass(frozen=True)

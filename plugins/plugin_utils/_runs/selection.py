@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which runs to read, as the user names them.
+"""The options ``project`` and ``run``, and the lists that are needed to find the chosen runs.
 
-One project that looks like an ID, with runs given by name, needs no further list: its nodes are read at once. The name of a
-project needs the list of projects. A keyword, several projects, or a project left out need the list of runs.
+If one project looks like an ID and the runs are chosen by name, no list is needed, and the nodes are read at once. The name of a
+project needs the list of projects. Keywords, several projects, or no project need the list of runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import tex
 ACTIVE, ALL, LATEST = "active", "all", "latest"
 KEYWORDS = frozenset({ACTIVE, ALL, LATEST})
 
-# Example only: some 20 lower-case letters and digits. A name may look so too: then the service does not find it as an ID.
+# Example only: about 20 lowercase letters and digits. A name may look the same. Then the service does not find it as an ID.
 _ID = re.compile(r"(?=.*[0-9])[a-z0-9]{15,}")
 
 _PROJECT = (
@@ -30,9 +30,9 @@ _RUN = "Use a run name or number, 'latest', 'active', 'all', or a list of these.
 
 @dataclass(frozen=True)
 class Selection:
-    """What the user chose.
+    """The chosen projects and runs.
 
-    :param projects: names and IDs; none for every project that the keys can see
+    :param projects: names and IDs; empty for every project that the keys can see
     :param runs: names and keywords
     """
 
@@ -41,41 +41,43 @@ class Selection:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The runs that are given by name."""
+        """The names of the runs that are chosen by name."""
         return tuple(run for run in self.runs if run not in KEYWORDS)
 
     @property
     def has_keywords(self) -> bool:
-        """Whether which runs are chosen may change from one reading to the next."""
+        """Whether keywords choose runs, so that other runs may be chosen in the next reading."""
         return len(self.names) < len(self.runs)
 
     @property
     def needs_projects(self) -> bool:
-        """Whether the list of projects must be read to know the projects' IDs."""
+        """Whether the list of projects is needed, because a project may not be an ID."""
         return not all(_ID.fullmatch(project) for project in self.projects)
 
     @property
     def needs_runs(self) -> bool:
-        """Whether the list of runs must be read to know which are meant."""
+        """Whether the list of runs is needed to find the chosen runs."""
         return len(self.projects) != 1 or self.has_keywords
 
     def follows_latest(self, run: str) -> bool:
-        """Return whether ``latest`` alone can have chosen a run, so that a newer one takes its place."""
+        """Return whether only ``latest`` can have chosen a run, so that a newer run replaces it."""
         return LATEST in self.runs and not {run, ACTIVE, ALL} & set(self.runs)
 
 
 def parse_projects(value: object) -> tuple[str, ...]:
-    """Return the projects of the ``project`` option: one or a list, a string may list several with commas; none where it is None.
+    """Return the projects that the option ``project`` names.
 
-    :raises ConfigurationError: with what a project may be
+    :param value: a project, a list of projects, or None for none; a string may name several projects, separated by commas
+    :raises ConfigurationError: the value is empty or invalid
     """
     return () if value is None else _names("project", value, _PROJECT)
 
 
 def parse_runs(value: object) -> tuple[str, ...]:
-    """Return the runs of the ``run`` option: one or a list, each a string or an integer; a string may list several with commas.
+    """Return the names and keywords of the option ``run``.
 
-    :raises ConfigurationError: with what a run may be
+    :param value: a string or an integer, or a list of these; a string may name several runs, separated by commas
+    :raises ConfigurationError: the value is empty or invalid
     """
     return _names("run", value, _RUN)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the runs come from: the cache, where it may be used, or the service, whose answer is then stored."""
+"""Return the chosen runs from the cache or the service, and report what the user should know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The options that choose and read runs; the units are those of the plugin's documentation."""
+    """The options that choose and read runs. The units are those of the plugin's documentation."""
 
     selection: Selection
     api_url: str
@@ -45,13 +45,13 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Reporter:
-    """What prints what happens.
+    """The functions that print or log a line.
 
-    :param notify: prints a line at once
-    :param verbose: prints a line for those who asked for details
+    :param notify: prints a line at any verbosity
+    :param verbose: prints a detail (``-v``)
     :param warning: prints a warning
-    :param trace: takes a line for each exchange with the service
-    :param register: takes the keys, so that other output can be redacted too
+    :param trace: prints a line for each exchange with the service (``-vvv``)
+    :param register: registers the keys, so that other output is redacted too
     """
 
     notify: Callable[[str], object]
@@ -59,14 +59,6 @@ class Reporter:
     warning: Callable[[str], object]
     trace: Callable[[str], object]
     register: Callable[[Iterable[str]], object] = list
-
-
-def read(options: ReadOptions, reporter: Reporter) -> list[RunRows]:
-    """Return the chosen runs with the rows of their nodes, read now, and waited for where the user wants that.
-
-    :raises NsmlError: they cannot be read, or not be proven complete, or did not become ready
-    """
-    return _read(options, reporter).runs
 
 
 def read_cached(
@@ -77,46 +69,50 @@ def read_cached(
     name: str,
     refresh: bool,
     damage: type[Exception],
-) -> list[RunRows]:
-    """Return what the cache holds for these options, or else :func:`read` it and store it there.
+) -> Snapshot:
+    """Return the chosen runs from the cache. If it does not hold them, :func:`read` them and store them in the cache.
 
-    :param cache: Ansible's
-    :param name: that of the cache's plugin
-    :param refresh: read and store, whatever the cache holds
-    :param damage: what the cache raises for an entry that is damaged, which is a miss as one that is not there
+    :param cache: Ansible's cache
+    :param name: the name of the cache plugin, for a warning
+    :param refresh: whether to read from the service, whatever the cache holds
+    :param damage: the error that the cache raises for a damaged entry, which counts as a miss
     :raises NsmlError: as :func:`read` does; nothing is stored then
     """
     access_key = _credentials.resolve_access_key(options.credentials, warning=reporter.warning)
-    key = _snapshot.key(options.api_url, access_key, options.selection)
+    key = _cache.key(options.api_url, access_key, options.selection)
     try:
         stored = None if refresh else cache[key]
-    except (KeyError, TypeError, damage):  # nothing is stored, it has expired, or its file is damaged
+    except (KeyError, TypeError, damage):  # there is no entry, it has expired, or its file is damaged
         stored = None
     except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
         reporter.warning(
             f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. Reading the nodes from the service."
         )
         return read(options, reporter)
-    if (snapshot := _snapshot.load(stored, key)) and _is_enough(snapshot, options):
+    if (snapshot := _cache.load(stored, key)) and _is_enough(snapshot, options):
         age = max(0.0, time.time() - snapshot.read_at)
         reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
         _report(snapshot, options, reporter)
-        return snapshot.runs
-    snapshot = _read(options, reporter)
-    cache[key] = _snapshot.dump(snapshot, key)
-    return snapshot.runs
+        return snapshot
+    snapshot = read(options, reporter)
+    cache[key] = _cache.dump(snapshot, key)
+    return snapshot
 
 
-def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
-    # Imported where they are needed: they load requests, which takes longer than a cached inventory.
+def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
+    """Read the chosen runs from the service, wait for ready nodes if the options say so, and return them.
+
+    :raises NsmlError: the runs cannot be read, a list cannot be proven complete, or the nodes did not become ready
+    """
+    # Imported here, because they load requests, which takes longer than to read a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
-    transport, api = connect(options, reporter)
+    transport, client = connect(options, reporter)
     discovery = Discovery(options.selection, reporter.warning)
-    reader = Reader(api, discovery)
-    deadline: Deadline  # of the reading under way, with the requests that follow it
+    reader = Reader(client, discovery)
+    deadline: Deadline  # of the current reading and the requests after it
 
     def read_once() -> list[RunRows]:
         nonlocal deadline
@@ -124,7 +120,7 @@ def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
         return reader.read(deadline)
 
     def status_of(run: Run) -> str | None:
-        return api.status(run.project_id, run.name, deadline)
+        return client.status(run.project_id, run.name, deadline)
 
     began = time.monotonic()
     try:
@@ -150,11 +146,11 @@ def _read(options: ReadOptions, reporter: Reporter) -> Snapshot:
 
 
 def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client]:
-    """Return what sends requests, which the caller closes, and what reads lists with it.
+    """Return a transport, which the caller must close, and a client that uses it.
 
     :raises ConfigurationError: a credential is missing, or an option cannot be used
     """
-    # Imported where they are needed: they load requests, which takes longer than a cached inventory.
+    # Imported here, because they load requests, which takes longer than to read a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
@@ -187,19 +183,19 @@ def connect(options: ReadOptions, reporter: Reporter) -> tuple[Transport, Client
 
 
 def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run], str | None]) -> RunRows:
-    """Ask for the status of a run that was chosen by its name and has no nodes, since it may say why."""
+    """Add the status to a run that was chosen by name and has no nodes, because the status may explain why."""
     if found.rows or found.run.status or found.run.name not in selection.names:
         return found
     return replace(found, run=replace(found.run, status=status_of(found.run)))
 
 
 def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
-    """Return whether a snapshot has what the user would otherwise wait for."""
+    """Return whether the nodes of a snapshot are ready, or the user does not want to wait for them."""
     return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
 
 
 def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
-    """Report what has no effect: no run, runs without nodes, and an option that means nothing without another."""
+    """Report what has no effect: no matching run, runs without nodes, and ``wait_nodes`` without ``wait_timeout``."""
     selection = options.selection
     if options.wait_options.nodes and not options.wait_options.timeout:
         reporter.warning("'wait_nodes' has no effect without 'wait_timeout'. Set 'wait_timeout' to a number of seconds.")
@@ -216,14 +212,12 @@ def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> Non
 
 
 def _is_expected(run: Run, selection: Selection) -> bool:
-    """Return whether a user expects nodes of a run: it was chosen by its name, or has begun and not ended."""
+    """Return whether a run should have nodes: it was chosen by name, or it has begun and not ended."""
     return run.name in selection.names or phase(run.status) in (Phase.BEGINNING, Phase.UNDER_WAY)
 
 
 def _named(runs: Sequence[Run]) -> str:
-    return shortened(
-        f"{readable(run.name)} of {readable(run.project_title)} ({readable(run.status or 'no status')})" for run in runs
-    )
+    return shortened(run.description for run in runs)
 
 
 def _count(runs: Sequence[RunRows]) -> str:

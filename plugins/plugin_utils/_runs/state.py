@@ -2,17 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the states of runs and nodes mean: their set is open, so each is read by its word, however it is written."""
+"""Interpret the states of runs and nodes. The set of states is open, so a state is interpreted by its word."""
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 from enum import Enum, auto
 from functools import lru_cache
 
 
 class Phase(Enum):
-    """Where a run or a node is in its life."""
+    """The phase in the life of a run or a node."""
 
     BEGINNING = auto()
     UNDER_WAY = auto()
@@ -33,14 +35,12 @@ _WORDS = {
 }
 _PHASES = {word: phase for phase, words in _WORDS.items() for word in words.split()}
 
-WORDS = frozenset(_PHASES)
-
 
 @lru_cache(maxsize=256)
 def phase(state: str | None) -> Phase:
-    """Return the phase that a state of a run or a node names.
+    """Return the phase of a state of a run or a node.
 
-    Case, the prefixes ``NODE_STATE_`` and ``RUN_STATE_``, dashes, underscores and blanks do not matter.
+    Case, the prefixes ``NODE_STATE_`` and ``RUN_STATE_``, dashes, underscores and spaces are ignored.
     """
     word = re.sub(r"[\s_-]", "", state or "").lower()
     return _PHASES.get(re.sub("^(node|run)state", "", word), Phase.UNKNOWN)
@@ -50,3 +50,13 @@ def state_name(state: str | None) -> str | None:
     """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
     words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
     return re.sub("^(node|run)_state(_|$)", "", words).strip("_") or None
+
+
+def nearest_state(name: str, seen: Iterable[str]) -> str | None:
+    """Return the state of which a name is probably a misspelling, None for a known state or where none is similar.
+
+    :param seen: the states that nodes are in, since the set of states is open
+    """
+    if phase(name) is not Phase.UNKNOWN:
+        return None
+    return next(iter(difflib.get_close_matches(name, {*_PHASES, *seen}, n=1, cutoff=0.8)), None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file that remembers what was reported, from one start to the next. It holds rows of the API, and no keys."""
+"""The file in which the event source keeps what it reported. It contains rows of the API, and no keys."""
 
 from __future__ import annotations
 
@@ -24,21 +24,22 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import tex
 
 _VERSION = 1
 
-# What is true or false of a node, and of a run.
+# The boolean fields of KnownNode and KnownRun.
 _MARKS_OF_NODE = ("is_missing", "ended_with_run")
-# What depends on the other nodes that were listed with a node, of which some may be gone by now.
-_OF_OTHER_NODES = {"holds_rank": bool, "world_size": int, "is_superseded": bool}
 _MARKS_OF_RUN = ("all_exited", "not_chosen", "has_ended")
+
+# The fields of Node that depend on the other nodes of the reading, some of which may no longer exist.
+_OF_OTHER_NODES = {"holds_rank": bool, "world_size": int, "is_superseded": bool}
 
 
 class StateError(Exception):
-    """The file cannot be used; the message says why, as in "the file is damaged"."""
+    """The file cannot be used. The message is the reason, for example "the file is damaged"."""
 
 
 class StateFile:
-    """A state file of one selection.
+    """The state file of one selection.
 
-    :param api_url: the service whose runs it remembers
+    :param api_url: the URL of the service that has the runs
     """
 
     def __init__(self, path: str, api_url: str, selection: Selection) -> None:
@@ -49,7 +50,7 @@ class StateFile:
     def check(self) -> None:
         """Check that the file can be written.
 
-        :raises ConfigurationError: with the reason
+        :raises ConfigurationError: the file cannot be written
         """
         try:
             if self.path.is_dir():
@@ -63,9 +64,9 @@ class StateFile:
             ) from None
 
     def load(self) -> KnownRuns | None:
-        """Return what :meth:`save` wrote; None where there is no file.
+        """Return the content that :meth:`save` wrote, None if the file does not exist.
 
-        :raises StateError: it is damaged, of another version or of another selection, or cannot be read
+        :raises StateError: the file cannot be read, is damaged, or belongs to another version or selection
         """
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
@@ -85,9 +86,9 @@ class StateFile:
             raise StateError("the file is damaged") from None
 
     def save(self, known: KnownRuns) -> None:
-        """Replace the file at once, readable for its owner alone.
+        """Replace the file atomically. Only its owner can read it.
 
-        :raises OSError: it cannot be written
+        :raises OSError: the file cannot be written
         """
         runs = [_dumped(run) for run in known.values()]
         content = json.dumps({"version": _VERSION, "selection": self._selection, "runs": runs})

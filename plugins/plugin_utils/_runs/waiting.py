@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting until the ranks of all chosen runs are ready: when it is over, when it cannot succeed, and what to report meanwhile."""
+"""Wait until the ranks of all chosen runs are ready, report the progress, and stop if waiting cannot succeed."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened, text
 
-# Faults that do not pass while one waits.
+# Errors that are permanent.
 LASTING = (AuthenticationError, CertificateError, NotFoundError, PermissionDenied, QuotaError)
 
-# Seconds after which no successor of a node that has exited is expected any more (inferred).
+# Seconds after which a node that has exited is not expected to be replaced (inferred).
 _SUCCESSION = 15.0
 
-# Seconds without a change, after which the status of a run is asked for again, and a line says that the waiting goes on.
+# Seconds without a change, after which the status of a run is requested again and the remaining time is reported.
 _SILENCE = 30.0
 
-# A rank of a run, or the node ID of a node without one.
+# The key of a run, and a rank of it or the ID of a node without a rank.
 Place = tuple[str, str, "int | str"]
 
 
 @dataclass(frozen=True)
 class WaitOptions:
-    """How long to wait, and for what.
+    """The options of waiting.
 
-    :param timeout: seconds of waiting, 0 for none
-    :param interval: seconds between two readings
-    :param nodes: how many ranks of each run must be ready; None means all that it has, and at least one
+    :param timeout: the number of seconds to wait, 0 to turn waiting off
+    :param interval: the number of seconds between two readings
+    :param nodes: the number of ranks of each run that must be ready; None means all listed ranks, and at least one
     """
 
     timeout: int
@@ -64,14 +64,15 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[RunRows]:
-    """Read again and again until the nodes are ready, and return what was read last.
+    """Read repeatedly until the nodes are ready, and return the runs of the last reading.
 
-    :param read: one whole reading; a fault that may pass does not end the waiting
-    :param status_of: asks for the status of a run, where the reading does not know it
-    :param notify: takes how far it is, whenever that changes, and at times how long it may still take
-    :param available: the runs that the last reading saw, in words, where it chose none
-    :raises WaitError: the time is over, or a rank or run has ended and will not become ready
-    :raises RequestError: a fault that does not pass, or one that is still there when the time is over
+    :param read: returns the runs of one reading; a temporary failure does not end the waiting
+    :param status_of: returns the status of a run, if a reading does not include it
+    :param notify: prints the progress when it changes, and the remaining time now and then
+    :param available: returns the available runs for a message, if the last reading chose none
+    :param clock: returns a monotonic time in seconds
+    :raises WaitError: the time is over, or a rank or run has ended and cannot become ready
+    :raises RequestError: a permanent error occurred, or a temporary one when the time is over
     """
     end = clock() + wait_options.timeout
     progress = _Progress(notify, end, clock, sleep)
@@ -103,9 +104,9 @@ def wait(
 
 
 class _Progress:
-    """Reports how far the waiting is: what changed, and after a time without change how long it may still take.
+    """Reports the progress when it changes, and the remaining time after some time without a change.
 
-    :param end: when it is over, on the clock, in seconds
+    :param end: the time on the clock at which waiting ends, in seconds
     """
 
     def __init__(
@@ -119,13 +120,13 @@ class _Progress:
         self._printed_at = 0.0
 
     def update(self, state: str) -> None:
-        """Report a state if it is another than the last one."""
+        """Report a state if it has changed."""
         if state != self._state:
             self._state = state
             self._report(state)
 
     def pause(self, seconds: float) -> None:
-        """Sleep until the next reading, and report meanwhile."""
+        """Sleep until the next reading, and report the remaining time if it is due."""
         until = min(self._clock() + seconds, self._end)
         while True:
             now = self._clock()
@@ -141,18 +142,18 @@ class _Progress:
 
 
 def are_ready(runs: Sequence[RunRows], wait_options: WaitOptions, selection: Selection) -> bool:
-    """Return whether there is nothing to wait for."""
+    """Return whether all runs are ready, and there is at least one."""
     waited_for = [found for found in runs if not is_idle(found, selection)]
     return bool(waited_for) and all(RunState(found, wait_options.nodes).satisfied for found in waited_for)
 
 
 def is_idle(found: RunRows, selection: Selection) -> bool:
-    """Return whether a keyword chose a run that has no nodes, and whose status does not say whether it will have any."""
+    """Return whether a keyword chose the run, it has no nodes, and its status is unknown, so that it may never have any."""
     return not found.rows and found.run.name not in selection.names and phase(found.run.status) is Phase.UNKNOWN
 
 
 class _Watch:
-    """Remembers the runs that are waited for, from one reading to the next: one that drops out is not forgotten."""
+    """Tracks the runs that must become ready. A run that is not in the next reading is not forgotten."""
 
     def __init__(self, wait_options: WaitOptions, selection: Selection) -> None:
         self._wanted = wait_options.nodes
@@ -160,17 +161,17 @@ class _Watch:
         self._seen: set[RunKey] = set()
         self._unready: dict[RunKey, RunState] = {}
         self._exited_since: dict[Place, float] = {}
-        self._status_known: dict[RunKey, tuple[Set[str], float]] = {}  # of which nodes, and when
+        self._status_known: dict[RunKey, tuple[Set[str], float]] = {}  # the node IDs and the time of the request
 
     def waited_for(self, runs: Sequence[RunRows]) -> list[RunRows]:
         """Return the runs that must become ready."""
         return [found for found in runs if found.run.key in self._seen or not is_idle(found, self._selection)]
 
     def update(self, runs: Sequence[RunRows], status_of: Callable[[Run], str | None], now: float) -> list[RunState]:
-        """Return the runs that are not ready yet, those that are missing by now among them.
+        """Return the runs that are not ready, including those that are no longer in the reading.
 
-        :param now: when the reading began, in seconds
-        :raises WaitError: one of them will not become ready
+        :param now: the time at which the reading began, in seconds
+        :raises WaitError: a run cannot become ready
         """
         states = {found.run.key: RunState(found, self._wanted) for found in runs}
         begun = [found.run for found in runs if found.run.key not in self._seen]
@@ -190,9 +191,10 @@ class _Watch:
         return list(self._unready.values())
 
     def _status(self, state: RunState, status_of: Callable[[Run], str | None], now: float) -> str | None:
-        """Return the status of a run; it is asked for once, and again where the nodes give reason to.
+        """Return the status of a run, None if it is not known.
 
-        None is listed, one is gone, one has exited, or they have not become ready for a while: a run may end and keep its nodes.
+        It is requested once, and again if the run has no nodes, a node is gone or has exited, or some time has passed without
+        a request, because a run may end and keep its nodes.
         """
         key = state.run.key
         node_ids, since = self._status_known.get(key, (frozenset(), -math.inf))
@@ -203,14 +205,14 @@ class _Watch:
         return status
 
     def _is_replaced(self, missing: Run, begun: Sequence[Run]) -> bool:
-        """Return whether a newer run of its project takes the place of a run that ``latest`` alone has chosen."""
+        """Return whether a newer run of the same project replaces a run that only ``latest`` chose."""
         return self._selection.follows_latest(missing.name) and any(
             run.project_id == missing.project_id and run.number > missing.number for run in begun
         )
 
 
 class RunState:
-    """How far one run is: its ranks, each with the node that holds it."""
+    """The ranks of one run, and how many of them are ready."""
 
     def __init__(self, found: RunRows, wanted: int | None) -> None:
         self.run = found.run
@@ -220,15 +222,15 @@ class RunState:
         self._needed = wanted or max(1, len(self._nodes))
         self._is_missing = False
         self.satisfied = self._ready >= self._needed
-        # The holder is one that has not exited, if there is any.
+        # The holder of a rank has exited only if all nodes of the rank have.
         self.exited = {_place(node): node for node in self._nodes if node.exited}
 
     def check_hope(self, status: str | None, given_up: Set[Place]) -> None:
-        """Refuse to wait for what has ended.
+        """Check that the run can still become ready.
 
-        :param status: that of the run, None where it is not known
-        :param given_up: ranks that have exited too long ago to have a successor
-        :raises WaitError: with the ranks that have exited, or the status of the run
+        :param status: the status of the run, None if it is not known
+        :param given_up: the ranks that exited so long ago that they are not expected to be replaced
+        :raises WaitError: too many ranks have exited, or the run has ended
         """
         has_ended = phase(status) is Phase.ENDED
         exited = [node for place, node in self.exited.items() if has_ended or place in given_up]
@@ -238,9 +240,9 @@ class RunState:
             raise self._ended(status)
 
     def check_missing(self, status_of: Callable[[Run], str | None]) -> None:
-        """Refuse to wait for a run that is no longer among the chosen ones, since it has ended in whatever way.
+        """Check that a run that is no longer among the chosen runs has not ended.
 
-        :raises WaitError: with its status
+        :raises WaitError: the run has ended
         """
         self._is_missing = True
         status = status_of(self.run)

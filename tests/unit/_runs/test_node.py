@@ -17,10 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import (
     Node,
-    check_prefix,
     nodes_of_run,
     nodes_of_runs,
     prefix_of,
@@ -503,14 +501,7 @@ def test_usual_keys_of_a_nested_object_are_kept() -> None:
 
 @pytest.mark.parametrize("prefix", ["nsml_", "x", "_", "N0de_", "ansible", "my_ansible_"])
 def test_a_prefix_that_makes_variable_names_is_taken(prefix: str) -> None:
-    check_prefix(prefix)
     assert of(prefix)[f"{prefix}rank"] == 0
-
-
-@pytest.mark.parametrize("prefix", ["", "1x", "a-b", "a b", "{{ x }}", "노드_", "x\n", "ansible_", "ansible_nsml_"])
-def test_a_prefix_that_makes_none_or_ansibles_own_is_refused(prefix: str) -> None:
-    with pytest.raises(ConfigurationError, match="Invalid value for 'hostvars_prefix': "):
-        check_prefix(prefix)
 
 
 def test_variables_of_other_sources_whose_names_are_numbers_are_no_trouble() -> None:

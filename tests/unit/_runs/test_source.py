@@ -82,7 +82,7 @@ def chosen(**changes: Any) -> Options:
 def read_cached(
     wanted: Options, reporter: _source.Reporter, cache: dict[str, Any], *, name: str = "jsonfile", refresh: bool = False
 ) -> list[RunRows]:
-    return _source.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError)
+    return _source.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError).runs
 
 
 def sent(call: int = 0) -> requests.PreparedRequest:
@@ -94,7 +94,7 @@ def test_the_service_is_asked_as_the_options_are(printed: Printed, tmp_path: Pat
     authority.write_text("")
     responses.get(f"https://proxy.example/v1/projects/{PROJECT_ID}/runs/2/nodes", json={"nodes": rows(3), "totalCount": 3})
     changes = {"api_url": "https://proxy.example/v1", "page_size": 37, "timeout": 7.5, "ca_path": str(authority)}
-    (found,) = _source.read(chosen(**changes), printed.reporter)
+    (found,) = _source.read(chosen(**changes), printed.reporter).runs
     assert (found.run.name, found.rows) == ("2", rows(3))
     assert str(sent().url).endswith("?page=1&pageSize=37")
     assert sent().headers["x-ncp-iam-access-key"] == KEYS.access_key
@@ -153,7 +153,7 @@ def test_a_page_size_that_is_refused_is_a_detail(printed: Printed) -> None:
     path = f"{URL}/projects/{PROJECT_ID}/runs/2/nodes"
     responses.get(path, status=400, match=[responses.matchers.query_param_matcher({"page": 1, "pageSize": 100})])
     responses.get(path, json={"nodes": rows(1), "totalCount": 1})
-    (found,) = _source.read(chosen(), printed.reporter)
+    (found,) = _source.read(chosen(), printed.reporter).runs
     assert found.rows == rows(1)
     assert ["refused 'page_size' 100" in line for line in printed.details].count(True) == 1
 
@@ -173,7 +173,7 @@ def test_as_many_pages_are_asked_for_at_once_as_the_options_allow(printed: Print
         return 200, {}, json.dumps({"nodes": nodes, "totalCount": 125})
 
     responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
-    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), printed.reporter)
+    (found,) = _source.read(chosen(concurrency=concurrency, page_size=10), printed.reporter).runs
     assert found.rows == rows(125)
 
 
@@ -230,7 +230,7 @@ def test_what_is_not_ready_is_waited_for(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
     serve_nodes([row()])
     serve(path, {"status": "RUN_STATE_IN_PROGRESS"})
-    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), printed.reporter)
+    (found,) = _source.read(chosen(wait_timeout=60, wait_interval=0.01), printed.reporter).runs
     assert found.rows == [row()]
     assert [str(call.request.path_url).partition("?")[0] for call in responses.calls] == [
         f"/nsml/v1{path}/nodes",
@@ -336,7 +336,7 @@ def test_the_end_of_waiting_for_no_run_lists_the_runs_with_their_states(printed:
 
 def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(printed: Printed) -> None:
     serve_nodes([row(**PENDING)])
-    (found,) = _source.read(chosen(), printed.reporter)
+    (found,) = _source.read(chosen(), printed.reporter).runs
     assert found.rows == [row(**PENDING)]
     assert printed.notices == []
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The event source navercloud.nsml.nodes: what happens to the nodes of CLOVA NSML runs, as events."""
+"""The event source navercloud.nsml.nodes, which sends an event for each change of the nodes of CLOVA NSML runs."""
 
 from __future__ import annotations
 
@@ -79,22 +79,26 @@ EXAMPLES = r"""
 
 
 async def main(queue: Any, args: dict[str, Any]) -> None:
-    """Put the events, for good."""
+    """Put an event for each change, until an error or cancellation.
+
+    :param queue: the queue of the rulebook
+    :param args: the arguments of the event source in the rulebook
+    """
     _make_collection_importable()
-    import yaml  # which only reads the documentation of the options above
+    import yaml  # needed only to read the documentation above
 
     source = importlib.import_module("ansible_collections.navercloud.nsml.plugins.plugin_utils._event_source")
     await source.follow(queue, args, yaml.safe_load(DOCUMENTATION)["options"])
 
 
 def _make_collection_importable() -> None:
-    """Let Python find ansible_collections, which ansible-rulebook does not do.
+    """Make ansible_collections importable, which ansible-rulebook does not do.
 
-    Ansible's own way, init_plugin_loader, would get hold of the imports of other sources and filters.
+    Ansible's own function for this, init_plugin_loader, would change the imports of other event sources and filters.
     """
     collections = Path(__file__).parents[6]
     if str(collections.parent) not in sys.path:
         sys.path.append(str(collections.parent))
     package = importlib.import_module("ansible_collections")
-    if str(collections) not in package.__path__:  # the PyPI package ansible has one that knows its own folder alone
+    if str(collections) not in package.__path__:  # that of the PyPI package ansible has only its own directory
         package.__path__.append(str(collections))
