@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lists of the API that the inventory needs, and the pages they answer with. Pure; nothing is sent here."""
+"""The lists of the API that the inventory needs, and how their pages are parsed. Pure: this module sends no requests."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 class Endpoint:
     """One list of the API.
 
-    :param what: what it lists, in words for an error text
-    :param key: where the answer holds the rows
-    :param identity: the names of the fields that tell a row from all others
-    :param ranked: whether the rows are numbered from 0 by ``rank``
+    :param what: what the list contains, for messages
+    :param key: the key of the rows in a response
+    :param identity: the names of the fields that identify a row
+    :param ranked: whether ``rank`` numbers the rows from 0
     """
 
     what: str
@@ -42,7 +42,7 @@ def nodes_of(project: str, run: str, name: str = "") -> Endpoint:
     """Return the list of a run's nodes.
 
     :param project: the project's ID
-    :param name: the project's name for an error text, where it is known
+    :param name: the project's name for messages, if it is known
     :raises SelectionError: the project or the run cannot be part of a path
     """
     return Endpoint(
@@ -95,11 +95,11 @@ def describe(body: Any, endpoint: Endpoint) -> str:
 
 
 def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
-    """Return one page of the answer (the shape ``{key: [...], "totalCount": n}`` is documented).
+    """Return one page of a response (the shape ``{key: [...], "totalCount": n}`` is documented).
 
-    :param body: None where the answer had no body
-    :param where: method and path, for an error message
-    :raises ResponseError: the body has another shape, or a row no identity, or that of another row; the message says where
+    :param body: the parsed body, None for a response without a body
+    :param where: method and path, for messages
+    :raises ResponseError: the body has another shape, a row has no identity, or two rows share one; the message names the place
     """
     entries: list[Entry] = []
     seen: dict[Hashable, Row] = {}
@@ -123,11 +123,11 @@ def parse_page(body: Any, endpoint: Endpoint, number: int, where: str) -> Page:
 
 
 def _find(body: Any, endpoint: Endpoint) -> tuple[Sequence[Any] | None, int | None]:
-    """Return the rows of an answer, None where it has none, and its ``totalCount``.
+    """Return the rows of a body, None if it has no list of rows, and its ``totalCount``.
 
-    An empty list may also be null, no key, or no body. The reference names the list of runs in two ways, and services of the
-    same make send ``{"content": [...]}``, ``{"data": {"nodes": [...]}}`` or the list alone (inferred): rows under another key
-    are known by their identity, and a body that holds nothing that could be rows is an empty list.
+    An empty list may also be null, a missing key or a missing body. Similar services send ``{"content": [...]}``,
+    ``{"data": {"nodes": [...]}}`` or the list alone (inferred), and the reference itself names the list of runs in two ways.
+    Rows under another key are recognized by their identity. A body without anything that could be rows is an empty list.
     """
     if body is None:
         return (), None
@@ -152,14 +152,14 @@ def _are_rows(value: Any, endpoint: Endpoint) -> bool:
 
 
 def _may_be_rows(value: Any, endpoint: Endpoint) -> bool:
-    """Return whether a value holds a list that is not empty, or an object with the identity of a row."""
+    """Return whether a value contains a list that is not empty, or an object with the identity of a row."""
     if isinstance(value, Mapping):
         return _identity(value, endpoint) is not None or any(_may_be_rows(part, endpoint) for part in value.values())
     return isinstance(value, list) and bool(value)
 
 
 def _shared(row: Row) -> Row:
-    """Return a row whose strings are kept once, however many rows have them: of 10,000 nodes, that is a third of the memory."""
+    """Return a row with interned strings: with 10,000 nodes, this saves a third of the memory."""
     return {name: sys.intern(value) if isinstance(value, str) else value for name, value in row.items()}
 
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happened to runs and their nodes between two readings. Pure: readings in, changes out.
+"""The changes of runs and their nodes between two readings. Pure: readings in, changes out.
 
-What is known of the readings so far is :data:`KnownRuns`. :func:`compare` returns the changes, and what to remember once these
-are reported. :func:`without` returns what to remember where some of them could not be.
+:data:`KnownRuns` is the state after the readings so far. :func:`compare` returns the changes and the next state. :func:`without`
+returns the next state if some changes could not be reported, so that the next comparison finds these again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RUN_READY, RUN_ENDED = "run_ready", "run_ended"
 
 NOT_LISTED, NOT_CHOSEN = "not_listed", "not_chosen"
 
-# A service may set it at each request.
+# A service may set this field at each request, so it is never the only change.
 _NEVER_ALONE = "updateTime"
 
 _ABSENT = object()
@@ -35,9 +35,9 @@ NodeKey = tuple[RunKey, str]
 class Reading:
     """One complete reading.
 
-    :param runs: the chosen runs, and each known run that is no longer chosen and has not ended, read by itself
-    :param not_chosen: the runs that are no longer chosen
-    :param lost: the known runs that the service no longer has
+    :param runs: the chosen runs, and each known run that is no longer chosen and has not ended
+    :param not_chosen: the known runs that are no longer chosen
+    :param lost: the known runs that were deleted
     """
 
     runs: Sequence[RunRows]
@@ -50,8 +50,8 @@ class KnownNode:
     """A node as it was last listed.
 
     :param host: the name of its host
-    :param is_missing: the reading before did not list it
-    :param ended_with_run: it was reported as exited because its run had ended, whatever its row says
+    :param is_missing: the last reading did not list the node
+    :param ended_with_run: the node was reported as exited because its run had ended, whatever its row contains
     """
 
     node: Node
@@ -75,11 +75,11 @@ class KnownRun:
     """A run as it was last read.
 
     :param nodes: by node ID
-    :param settled: the IDs of the nodes that hold its ranks where all of these were ready and had no gap; else none
-    :param reported: the node IDs of the ranks, since the run was reported as ready; None before
-    :param all_exited: whether each of its nodes had exited
-    :param not_chosen: whether it was no longer chosen
-    :param has_ended: whether its end was reported
+    :param settled: the IDs of the nodes that hold the ranks, if all of these were ready and no rank was missing; else empty
+    :param reported: the node IDs of the ranks since the run was reported as ready; None before
+    :param all_exited: whether all nodes had exited
+    :param not_chosen: whether the run was no longer chosen
+    :param has_ended: whether the end of the run was reported
     """
 
     run: Run
@@ -96,12 +96,12 @@ KnownRuns = Mapping[RunKey, KnownRun]
 
 @dataclass(frozen=True, slots=True)
 class NodeChange:
-    """What happened to a node.
+    """A change of a node.
 
     :param now: the node as it was last listed
-    :param before: the same at the reading before; None for a node never seen
+    :param before: the node at the reading before; None for a new node
     :param is_listed: whether this reading lists it
-    :param reason: why it is gone
+    :param reason: why the node is gone
     """
 
     kind: str
@@ -113,13 +113,13 @@ class NodeChange:
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
-    """What happened to a run.
+    """A change of a run.
 
     :param run: with its status, where that is known
-    :param before: the same at the reading before; None for a run never seen
-    :param nodes: all that are known, in the order of the inventory
-    :param unlisted: the IDs of those that this reading does not list
-    :param again: it was reported as ready before, and a rank has had another node since
+    :param before: the run at the reading before; None for a new run
+    :param nodes: all known nodes, in the order of the inventory
+    :param unlisted: the IDs of the nodes that this reading does not list
+    :param again: whether the run was reported as ready before, and a rank has another node since then
     """
 
     kind: str
@@ -135,10 +135,10 @@ Change = NodeChange | RunChange
 
 @dataclass(frozen=True)
 class Watch:
-    """What the user wants reported.
+    """The options that decide which changes are reported.
 
-    :param wait_nodes: how many ranks must be ready for a run to be; None: all that are listed
-    :param initial: whether to report what is ready when the first reading finds it
+    :param wait_nodes: how many ranks must be ready before a run counts as ready; None for all listed ranks
+    :param initial: whether to report the nodes and runs that are ready at the first reading
     """
 
     wait_nodes: int | None = None
@@ -148,9 +148,9 @@ class Watch:
 def compare(
     known: KnownRuns | None, reading: Reading, watch: Watch, host_names: Callable[[Sequence[Node]], Mapping[NodeKey, str]]
 ) -> tuple[dict[RunKey, KnownRun], list[Change]]:
-    """Return what is known now, and the changes in the order of the inventory, those of a run after those of its nodes.
+    """Return the next state and the changes in the order of the inventory, those of a run after those of its nodes.
 
-    :param known: what is known so far; None before the first reading
+    :param known: the state so far; None before the first reading
     :param host_names: returns the names of the hosts of nodes
     """
     nodes = nodes_of_runs(reading.runs)
@@ -179,16 +179,17 @@ def compare(
 
 
 def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> dict[RunKey, KnownRun]:
-    """Return what is known where some changes were not reported, so that the next comparison finds them again.
+    """Return the next state if some changes were not reported, so that the next comparison finds these again.
 
-    :param known: what is known once all were reported
-    :param before: what was known before; nothing before the first reading
+    :param known: the next state if all changes are reported
+    :param before: the state before; empty before the first reading
+    :param changes: the changes that were not reported
     """
     runs = dict(known)
     for change in changes:
         key = (change.run if isinstance(change, RunChange) else change.now.node.run).key
         old = before.get(key)
-        run = runs.get(key) or replace(before[key], nodes={})  # a run that was given up was known
+        run = runs.get(key) or replace(before[key], nodes={})  # only a known run can be given up
         if isinstance(change, RunChange):
             unreported = {"has_ended": False} if change.kind == RUN_ENDED else {"reported": old and old.reported}
             runs[key] = replace(run, **unreported)
@@ -199,7 +200,7 @@ def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> d
 
 
 def _in_order(known: KnownRuns | None, reading: Reading) -> list[Run]:
-    """Return the runs of this reading, and those that are lost; one that has ended and is not chosen is forgotten."""
+    """Return the runs of this reading and the lost ones. A run that has ended and is not chosen is forgotten."""
     runs = {found.run.key: found.run for found in reading.runs}
     lost = {key: replace(known[key].run, status=None) for key in reading.lost if known and key in known}
     return sorted((runs | lost).values(), key=lambda run: run.place)
@@ -224,7 +225,7 @@ class _RunStep:
         self._all = sorted(union.values(), key=lambda seen: place_in_run(seen.node))
         self._all_exited = bool(union) and all(seen.exited for seen in self._all)
         self._ends = self._has_ended()
-        # A run that left the choice and goes on stays for one more reading: a list of runs may be empty once.
+        # A run that is no longer chosen, and has not ended, is kept for one more reading: a list of runs may be empty once.
         self.is_given_up = self.not_chosen and not self._ends and bool(self.before and self.before.not_chosen)
         nodes = dict(self._nodes())
         self.after = replace(self._run(nodes), nodes=nodes)
@@ -236,7 +237,7 @@ class _RunStep:
         return self._all_exited and (self.is_first or bool(before and (before.all_exited or before.has_ended)))
 
     def _nodes(self) -> Iterator[tuple[str, KnownNode]]:
-        """Yield the nodes to remember, and note what happened to each."""
+        """Yield the nodes to remember, and note the change of each."""
         for seen in self._all:
             node_id = seen.node.id
             now, before = self.listed.get(node_id), self._old.get(node_id)
@@ -280,7 +281,7 @@ class _RunStep:
         return CHANGED if before is None or _differ(before.node, now.node) else None
 
     def _run(self, nodes: Mapping[str, KnownNode]) -> KnownRun:
-        """Return the run to remember, and note what happened to it."""
+        """Return the run to remember, and note its change."""
         before = self.before or KnownRun(self.run, {})
         holders = [seen.node for seen in self.listed.values() if seen.node.holds_rank]
         settled = _settled(holders)
@@ -301,7 +302,7 @@ class _RunStep:
         )
 
     def _reported(self, before: KnownRun, holders: Sequence[Node], settled: frozenset[str]) -> Mapping[int, str] | None:
-        """Return the nodes of the ranks as they were reported, and note where the run is ready, or ready again."""
+        """Return the nodes of the ranks as reported, and note if the run is ready, or ready again."""
         ranks = {node.rank: node.id for node in holders if node.rank is not None}
         if self.watch.wait_nodes is None:
             is_ready = bool(settled) and settled == before.settled
@@ -328,7 +329,7 @@ class _RunStep:
 
 
 def _settled(holders: Sequence[Node]) -> frozenset[str]:
-    """Return the IDs of the nodes that hold the ranks where all are ready and no rank is left out; else none."""
+    """Return the IDs of the nodes that hold the ranks if all are ready and no rank is missing; else an empty set."""
     ranks = {node.rank for node in holders if node.rank is not None}
     if ranks == set(range(len(ranks))) and all(node.ready for node in holders):
         return frozenset(node.id for node in holders)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Readings one after the other: the chosen runs, and those that were chosen before, by themselves."""
+"""Repeated readings: of the chosen runs together, and of each run that was chosen before on its own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Follower:
-    """Reads the chosen runs again and again.
+    """Reads the chosen runs repeatedly.
 
-    :param seconds: how long one reading may take
+    :param seconds: the time limit of one reading
     """
 
     def __init__(self, client: Client, selection: Selection, seconds: float) -> None:
@@ -39,9 +39,9 @@ class Follower:
     def read(self, known: KnownRuns) -> Reading:
         """Return one complete reading.
 
-        :param known: what is known of the readings so far; nothing before the first
-        :raises SelectionError: a project or run does not exist, and none that is known was lost
-        :raises RequestError: a list could not be read, or not be proven complete
+        :param known: the runs of the readings so far; empty before the first reading
+        :raises SelectionError: a project or run does not exist, and no known run was deleted
+        :raises RequestError: a list cannot be read, or not be proven complete
         """
         deadline = Deadline(self._seconds)
         going_on = {key: old.run for key, old in known.items() if not old.has_ended}
@@ -49,7 +49,7 @@ class Follower:
         try:
             chosen = self._reader.read(deadline)
         except SelectionError:
-            # A run that was chosen by its name, or its project, may be gone.
+            # A run that was chosen by name, or its project, may have been deleted.
             alone = {key: self._alone(run, deadline) for key, run in going_on.items()}
             lost = {run.name for key, run in going_on.items() if alone[key] is None}
             if not lost:
@@ -66,7 +66,7 @@ class Follower:
         )
 
     def _rest(self, lost: set[str], deadline: Deadline) -> list[RunRows]:
-        """Return the runs that are left when those of these names are gone, which are not asked for again."""
+        """Read the chosen runs without those that were deleted, and no longer request these."""
         rest = tuple(name for name in self._selection.runs if name not in lost)
         if not rest or len(rest) == len(self._selection.runs):
             return []
@@ -75,7 +75,7 @@ class Follower:
         return self._reader.read(deadline)
 
     def _alone(self, run: Run, deadline: Deadline) -> RunRows | None:
-        """Return a run that is no longer chosen, with its status; None where the service no longer has it."""
+        """Return a run that is no longer chosen, with its status; None if it was deleted."""
         is_there, status = self._client.find_run(run.project_id, run.name, deadline)
         try:
             (rows,) = self._client.read([nodes_of(run.project_id, run.name, run.project_title)], deadline)
@@ -86,14 +86,14 @@ class Follower:
         return RunRows(replace(run, status=status), rows) if is_there or rows else None
 
     def _with_status(self, found: RunRows, before: KnownRun | None, deadline: Deadline) -> RunRows:
-        """Ask for the status of a run that was chosen without the list of runs, unless it goes on as it was."""
+        """Add the status of a run that was found without the list of runs, unless nothing has changed in the run."""
         if found.run.status or _goes_on(found.rows, before):
             return found
         return replace(found, run=replace(found.run, status=self._client.status(found.run.project_id, found.run.name, deadline)))
 
 
 def _goes_on(rows: Sequence[Row], before: KnownRun | None) -> bool:
-    """Return whether all is as it was, and all nodes are ready."""
+    """Return whether all nodes are ready, and none has changed."""
     if before is None or len(rows) != len(before.nodes):
         return False
     known = {seen.node.id: seen.node.row for seen in before.nodes.values() if seen.ready and not seen.is_missing}
