@@ -144,7 +144,7 @@ KEY_FAULTS = [
     Fault(
         "A key with an invalid character",
         ("'api_key'", "space"),
-        "",
+        "Such a character is often copied together with the key, for example a line break.",
         environment={"NCLOUD_NSML_API_KEY": "half of it"},
     ),
     Fault(
@@ -184,7 +184,7 @@ KEY_FAULTS = [
     Fault(
         "A configuration file that cannot be read",
         ("Cannot read", "Check the owner and the permissions"),
-        "",
+        "The reason comes from the operating system.",
         home=lambda home: (home / ".ncloud").touch(),
         environment=FROM_FILE,
     ),
@@ -245,19 +245,19 @@ CHOICE_FAULTS = [
     Fault(
         "An option that does not exist",
         ("'projects'", "'project'"),
-        "",
+        "Ansible itself would ignore the option.",
         options=QUICK.replace("project", "projects"),
     ),
     Fault(
         "A boolean that is neither true nor false",
         ("'validate_certs'", "must be true or false"),
-        "",
+        "Ansible itself would read an unknown string as false.",
         options=f"{QUICK}validate_certs: maybe\n",
     ),
     Fault(
         "A template that cannot be evaluated",
         ("Cannot evaluate the template in 'project'", "'my_project' is undefined"),
-        "",
+        "When Ansible reads an inventory, only extra variables (``-e``) exist.",
         options=QUICK.replace(PROJECT_ID, "'{{ my_project }}'"),
     ),
     Fault(
@@ -352,7 +352,7 @@ CHOICE_FAULTS = [
     Fault(
         "An invalid API URL",
         ("Invalid URL in 'api_url'",),
-        "",
+        "The plugin also refuses a URL with a user name, a query or a fragment.",
         environment={"NCLOUD_NSML_API_URL": "nsml.apigw.ntruss.com/nsml/v1"},
     ),
     Fault(
@@ -364,7 +364,7 @@ CHOICE_FAULTS = [
     Fault(
         "A URL that is not the NSML API",
         ("404", "'api_url' ends in /nsml/v1"),
-        "",
+        "The gateway responds, but has nothing at this path.",
         environment={"NCLOUD_NSML_API_URL": "{url}/v2"},
     ),
 ]
@@ -386,13 +386,13 @@ NAME_FAULTS = [
     Fault(
         "A host and a group with the same name",
         ("A host and a group have the same name: first",),
-        "",
+        "Ansible distinguishes hosts and groups only by their names.",
         options=f"{QUICK}hostnames: [\"'first' if nsml_rank == 0 else nsml_name\"]\ngroups: {{first: nsml_rank > 0}}\n",
     ),
     Fault(
         "Groups that contain each other",
         ("cannot contain each other: nsml, nsml_ready",),
-        "",
+        "Another source put one of the groups below a group that it contains.",
         before="[nsml]\n[nsml_ready:children]\nnsml\n",
     ),
     Fault(
@@ -404,7 +404,7 @@ NAME_FAULTS = [
     Fault(
         "An invalid variable name",
         ("Invalid variable name in 'compose'",),
-        "",
+        "A later version of Ansible will refuse such names itself.",
         options=f"{QUICK}compose: {{gpu-count: nsml_rank}}\n",
     ),
     Fault(
@@ -440,8 +440,8 @@ NAME_FAULTS = [
     Fault(
         "A filter that cannot be evaluated",
         ("expression in 'filters' for bert-2-0",),
-        "This is an error only with ``strict``. Otherwise, it is a warning. To see which variables a host has, run"
-        " ``ansible-inventory --host``.",
+        "This is an error only with ``strict``. Otherwise, it is a warning. The words of Ansible at the end of the"
+        " message differ between versions. To see which variables a host has, run ``ansible-inventory --host``.",
         options=f"{QUICK}strict: true\nfilters: [nsml_gpus > 2]\n",
     ),
     Fault(
@@ -501,7 +501,7 @@ SERVICE_FAULTS = [
     Fault(
         "The service asks for a long wait",
         ("600 s", "deadline"),
-        "",
+        "The service asks for more time than ``deadline`` leaves, so the plugin does not wait.",
         always(Answer(status=503, body=gateway("500", "Endpoint Error"), headers={"Retry-After": "600"})),
         QUICK.replace("retries: 0", "retries: 3"),
     ),
@@ -534,7 +534,7 @@ SERVICE_FAULTS = [
     Fault(
         "A login page instead of the API",
         ("not usable JSON", "Please log in"),
-        "",
+        "The status of the response means success, but the response does not come from the API.",
         always(Answer(body="<html>Please log in</html>")),
     ),
     Fault(
@@ -546,25 +546,25 @@ SERVICE_FAULTS = [
     Fault(
         "A response that is too large",
         ("larger than 64 MiB",),
-        "",
+        "The plugin stops reading, so that no server can fill the memory of this machine.",
         always(Answer(body=b" " * (64 * 1024**2 + 1))),
     ),
     Fault(
         "A response with too many values",
         ("more than 2,000,000 values",),
-        "",
+        "Parsing the response would take longer than any deadline allows.",
         always(Answer(body=b"[" + b"0," * 2_000_001 + b"0]")),
     ),
     Fault(
         "A row without a node ID",
         ("page 1, row 1", "nodeId"),
-        "Row 0 is the first row.",
+        "A node that cannot be distinguished from others cannot be a host. Row 0 is the first row.",
         nodes=(Node(rank=0), Node(rank=1, extra={"nodeId": ABSENT})),
     ),
     Fault(
         "Two rows with the same node ID",
         ("page 1, row 1", "the same nodeId as row 0"),
-        "",
+        "Only one of the rows can be right, and the plugin does not choose.",
         nodes=(Node(rank=0, id="node0"), Node(rank=1, id="node0")),
     ),
     Fault(
@@ -579,13 +579,13 @@ NETWORK_FAULTS = [
     Fault(
         "No connection to the server",
         ("Connection refused",),
-        "",
+        "The reason comes from the operating system.",
         environment={"NCLOUD_NSML_API_URL": "{closed}"},
     ),
     Fault(
         "The connection breaks",
         ("connection", "failed"),
-        "",
+        "The connection broke at each try.",
         behave(cut_body_after=20, cut_bodies=99),
     ),
     Fault(
