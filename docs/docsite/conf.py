@@ -43,11 +43,15 @@ INSTALL = f"{GALAXY['repository']}#installation"
 EDIT = f"{GALAXY['repository']}/edit/main/"
 SOURCES = {"index": "docs/docsite/index.rst", "nodes_inventory": "plugins/inventory/nodes.py"}
 
+# The first line of examples that are several YAML documents.
+FORMAT = "# fmt: yaml+jinja\n"
+
 
 def setup(app: Sphinx) -> None:
     """Have Sphinx change each page that it has read."""
     app.connect("doctree-read", stay_on_the_site)
     app.connect("doctree-read", prefer_first)
+    app.connect("doctree-read", colour_examples)
     app.connect("missing-reference", settings_of_ansible)
     app.connect("html-page-context", link_source)
 
@@ -68,6 +72,17 @@ def prefer_first(_app: Sphinx, page: nodes.document) -> None:
         places = [settings.index(item) for item in variables]
         for place, item in zip(places, reversed(variables)):
             settings[place] = item
+
+
+def colour_examples(_app: Sphinx, page: nodes.document) -> None:
+    """Highlight the examples of a plugin, and remove their first line, which names a format that antsibull-docs does not know.
+
+    Without that line, ansible-test of ansible-core 2.16 accepts only one YAML document.
+    """
+    for block in list(page.findall(nodes.literal_block)):
+        if block.astext().startswith(FORMAT):
+            text = block.astext().removeprefix(FORMAT)
+            block.replace_self(nodes.literal_block(text, text, language="yaml+jinja"))
 
 
 def settings_of_ansible(_app: Sphinx, _environment: Any, link: pending_xref, content: nodes.Node) -> nodes.reference | None:

@@ -237,6 +237,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
+# fmt: yaml+jinja
 ---
 # Smallest file: the nodes of run 2.
 # The plugin reads the keys from the environment or from ~/.ncloud/configure.
