@@ -19,9 +19,9 @@ import pytest
 
 from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.integration.demonstrations import (
-    MARK,
     as_make_starts,
     interruptible,
+    left_after_a_moment,
     press_until_it_ends,
     temporary,
     wait_for_process,
@@ -40,7 +40,7 @@ def shown() -> str:
     with temporary() as (scratch, environment):
         both = ["sh", "-c", 'exec "$@" 2>&1', "sh", *COMMAND]
         done = processes.run(both, {**environment, "HOME": str(scratch)}, timeout=300, cwd=REPOSITORY)
-        assert list(processes.processes_with(MARK, scratch)) == []
+        assert left_after_a_moment(scratch) == []
         left = list(scratch.iterdir())
     assert done.returncode == 0, done.stdout
     assert left == []
