@@ -31,6 +31,9 @@ Every message is for the user: what failed, where, the service's own message, an
 
 from __future__ import annotations
 
+# The status of an error in a body with status 200 whose code is the service's own, so that it may mean anything.
+OWN_CODE = 200
+
 
 class NsmlError(Exception):
     """Base class of all errors of this collection. The message is for the user."""

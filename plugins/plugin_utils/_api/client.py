@@ -21,6 +21,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    OWN_CODE,
     IncompleteError,
     NotFoundError,
     NotJsonError,
@@ -33,14 +34,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
-# An error in a body with status 200, whose code is the service's own, may mean any of these.
-_OWN_CODE = 200
-
 # The responses to a page beyond the end of the list. Page 1 may be beyond the end if pages are numbered from 0.
-_NO_SUCH_PAGE = frozenset({_OWN_CODE, 400, 404, 406})
+_NO_SUCH_PAGE = frozenset({OWN_CODE, 400, 404, 406})
 
 # The responses that may refuse a page size.
-_NO_SUCH_SIZE = frozenset({_OWN_CODE, 400})
+_NO_SUCH_SIZE = frozenset({OWN_CODE, 400})
 
 # These responses prove nothing about the page: the keys are wrong, or a gateway had no response from the service.
 _NO_ANSWER = frozenset({401, 429, 502, 503, 504})
@@ -182,4 +180,4 @@ class Client:
 
 
 class _PageSizeRefused(Exception):
-    """The service refused a first page with 400, perhaps because of its size. The message contains the service's message."""
+    """The service refused a first page, perhaps because of its size. The message contains the service's message."""

@@ -138,12 +138,12 @@ def _find(body: Any, endpoint: Endpoint) -> tuple[Sequence[Any] | None, int | No
     rows = body.get(endpoint.key)
     if isinstance(rows, list):
         return rows, count
-    if any(endpoint.key in holder and holder[endpoint.key] is None for holder in (body, *inner)):
-        return (), count
     lists = [value for holder in (body, *inner) for value in holder.values() if _are_rows(value, endpoint)]
     found = list(filter(None, lists)) or lists[:1]
-    if not found and isinstance(rows, (Mapping, type(None))) and not _may_be_rows(body, endpoint):
-        return (), count
+    if not found:
+        is_null = any(holder.get(endpoint.key, ()) is None for holder in (body, *inner))
+        is_empty = is_null or (isinstance(rows, (Mapping, type(None))) and not _may_be_rows(body, endpoint))
+        return (() if is_empty else None), count
     return (found[0] if len(found) == 1 else None), count
 
 

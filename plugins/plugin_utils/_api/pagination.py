@@ -35,6 +35,8 @@ no such ranks                                               page 0, once
 A list without ranks may begin with pages 1 and 0 in parallel (*ahead*). Page 0 is then kept until the table requests it. But its
 count is compared at once: a count of page 1 that an empty page 0 repeats counts the whole list.
 
+An error of the service's own in place of page 1 is an error if page 0 has no rows: it may be a failure, and not an empty list.
+
 So a service that works as documented never receives a request beyond its end. A *response* without rows to an optional request,
 even an error, removes nothing. But a server error (5xx) in response to the check is an error, and so is any error in response to
 page 0 if all ranks are ten or more, because the list may continue there.
@@ -59,7 +61,7 @@ from __future__ import annotations
 from collections.abc import Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError, ServerError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import OWN_CODE, RequestError, ServerError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 MAX_ROWS = 1_000_000
@@ -249,7 +251,7 @@ class _Sweep:
         :raises RequestError: the service refused the list itself, or refused the page with an error of its own
         """
         refusals = {number: page.refusal for number, page in self._pages.items() if page.refusal}
-        if {0, 1} <= refusals.keys():
+        if 1 in refusals and (0 in refusals or (not self.entries and _may_be_a_failure(refusals[1]))):
             raise refusals[1]
         if (
             0 in refusals
@@ -384,6 +386,11 @@ class _Check:
         """
         if self._refusal and (self._is_honoured or isinstance(self._refusal, ServerError)):
             raise _not_settled(self.number, self._refusal)
+
+
+def _may_be_a_failure(refusal: RequestError) -> bool:
+    """Return whether a refusal may be a failure: an error in a body with status 200 says less than a status does."""
+    return isinstance(refusal, StatusError) and refusal.status == OWN_CODE
 
 
 def _not_settled(page: int, refusal: RequestError) -> RequestError | NotSettled:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
+    OWN_CODE,
     NotFoundError,
     PermissionDenied,
     RequestError,
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 # Errors that may be specific to one run.
 _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
 
-# The responses to a run that does not exist, or to its empty list of nodes (inferred). 200 is an error in the body.
-NO_SUCH_LIST = frozenset({200, 400, 404, 406})
+# The responses to an empty list of nodes (inferred).
+NO_SUCH_LIST = frozenset({400, 404, 406})
 
-# Some services refuse what does not exist as what is not allowed.
-NO_SUCH_RUN = NO_SUCH_LIST | {403}
+# The responses to a run that does not exist (inferred). Some services refuse what does not exist as what is not allowed.
+NO_SUCH_RUN = NO_SUCH_LIST | {OWN_CODE, 403}
 
 _TRY_AGAIN = "Try again. If the error persists, report this message as an issue."
 
@@ -71,7 +72,7 @@ class Reader:
                     raise
                 meant = self._explained(error, read_lists)
                 if {run.key for run in meant} == {run.key for run in runs}:
-                    if error.status not in NO_SUCH_LIST:
+                    if isinstance(error, PermissionDenied):
                         raise
                     return _read_one_by_one(meant, read_lists)
                 runs = meant
@@ -95,7 +96,8 @@ class Reader:
 def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
     """Read the nodes of runs that the service lists, where it has refused the nodes of one of them.
 
-    A run that has just begun or has ended, by its status, may have no nodes, and an empty list may be a refusal (inferred).
+    A run that has just begun or has ended, by its status, may have no nodes, and an empty list may be a refusal (inferred). An
+    error of the service's own may as well be a failure, which must never hide nodes.
 
     :raises RequestError: the nodes of another run are refused, or a list could not be read
     """
@@ -104,9 +106,9 @@ def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
         try:
             found += _read_nodes([run], read_lists)
         except StatusError as error:
-            if error.status not in NO_SUCH_LIST:
+            if error.status not in NO_SUCH_LIST | {OWN_CODE}:
                 raise
-            if phase(run.status) not in (Phase.BEGINNING, Phase.ENDED):
+            if error.status == OWN_CODE or phase(run.status) not in (Phase.BEGINNING, Phase.ENDED):
                 # Its nodes may still come, so this does not end the waiting.
                 advice = f"The service lists this run ({readable(run.status or 'no status')}), but not its nodes. {_TRY_AGAIN}"
                 raise _with_hint(ResponseError(error.what, error.where, error.problem, advice), runs) from None

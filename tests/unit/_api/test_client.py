@@ -296,8 +296,9 @@ def test_a_service_that_refuses_the_size_is_asked_for_its_default_one_from_then_
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize("status", [200, 400, 404, 406])
-@pytest.mark.parametrize("page_zero", [nodes(8), []])
+@pytest.mark.parametrize(
+    ("page_zero", "status"), [(nodes(8), 200), *((rows, status) for rows in (nodes(8), []) for status in (400, 404, 406))]
+)
 def test_a_page_1_that_is_refused_is_beyond_the_end_where_pages_count_from_0(page_zero: list[Any], status: int) -> None:
     def answer(request: Request) -> Any:
         if request.query["page"] > 0:
@@ -305,6 +306,16 @@ def test_a_page_1_that_is_refused_is_beyond_the_end_where_pages_count_from_0(pag
         return {"nodes": page_zero}
 
     assert read(answer) == [page_zero]
+
+
+def test_an_error_of_the_service_s_own_on_page_1_and_no_row_on_page_0_are_no_empty_list() -> None:
+    def answer(request: Request) -> Any:
+        if request.query["page"] > 0:
+            raise refusal(request, 200)
+        return {"nodes": []}
+
+    with pytest.raises(StatusError, match="HTTP 200"):
+        read(answer)
 
 
 @pytest.mark.parametrize("status", [200, 400])

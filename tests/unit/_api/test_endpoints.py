@@ -214,6 +214,11 @@ def test_an_empty_list_under_another_key_is_an_empty_list(body_of: Callable[[lis
     assert page(body_of([])).entries == []
 
 
+def test_rows_under_another_key_count_though_the_usual_key_is_null() -> None:
+    assert len(page({"nodes": None, "content": [row(0), row(1)]}).entries) == 2
+    assert page({"nodes": None, "links": ["next"]}).entries == []
+
+
 @pytest.mark.parametrize("body", [{"items": [row(0)], "totalCount": 7}, {"data": {"nodes": [row(0)], "totalCount": "7"}}])
 def test_a_count_beside_such_rows_counts(body: Any) -> None:
     assert page(body).count == 7

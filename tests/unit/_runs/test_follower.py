@@ -216,6 +216,15 @@ def test_a_service_that_refuses_to_show_one_run_shows_its_nodes(simulator: Simul
     assert not reading.lost
 
 
+def test_an_error_of_the_service_s_own_is_no_empty_list_of_a_run_that_left_the_choice(simulator: Simulator) -> None:
+    reader = Reader(simulator, "active")
+    reader.read()
+    run_of(simulator, "2").status = RUN_COMPLETED
+    answering(simulator, "/runs/2/nodes", Answer(200, {"returnCode": "5000", "returnMessage": "internal error"}))
+    with pytest.raises(RequestError, match="5000"):
+        reader.read()
+
+
 def test_a_run_whose_nodes_are_listed_is_not_lost(simulator: Simulator) -> None:
     reader = Reader(simulator, "active")
     reader.read()

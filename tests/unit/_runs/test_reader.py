@@ -206,13 +206,20 @@ def test_nodes_that_are_refused_of_a_run_that_goes_on_are_an_error_that_passes(s
 
 @pytest.mark.parametrize("chosen", ["1", "all"])
 @pytest.mark.parametrize("state", ["RUN_STATE_COMPLETED", "failed", "RUN_STATE_PENDING"])
-@pytest.mark.parametrize("status", [200, 400, 404, 406])
+@pytest.mark.parametrize("status", [400, 404, 406])
 def test_the_empty_list_of_a_run_that_has_begun_or_ended_may_be_refused(status: int, state: str, chosen: str) -> None:
     api = bert()
     api.lists[RUNS.path] = runs(BERT, r1=state, r2=RUNNING)
     api.lists[path(BERT, "1")] = refused(BERT, "1", status)
     expected = {(BERT, "1"): [], (BERT, "2"): ["a", "b"]} if chosen == "all" else {(BERT, "1"): []}
     assert listed(read_runs(api, BERT, chosen)) == expected
+
+
+def test_an_error_of_the_services_own_is_no_empty_list_of_a_run_that_has_ended() -> None:
+    api = bert()
+    api.lists[path(BERT, "1")] = refused(BERT, "1", 200)
+    with pytest.raises(ResponseError, match=r"The service lists this run .*, but not its nodes\."):
+        read_runs(api, BERT, "1")
 
 
 @pytest.mark.parametrize(("kind", "status"), [(PermissionDenied, 403), (ServerError, 500), (IncompleteError, None)])
