@@ -9,10 +9,9 @@ Ansible has already read them from the file and the environment, and converted t
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -32,7 +31,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import did_you_mean, readable
 
 # As Ansible takes them. Ansible makes false of any other string, which would turn a check off: YAML's null is not "none".
 _BOOLEANS = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "t", "f", "1", "0"})
@@ -305,7 +304,7 @@ def check_given(
     """
     for name in given:
         if name not in known:
-            raise ConfigurationError(f"Unknown {noun} {str(name)!r}.{_did_you_mean(name, known)} {documented}")
+            raise ConfigurationError(f"Unknown {noun} {str(name)!r}.{did_you_mean(str(name), known)} {documented}")
 
 
 def check_types(given: Mapping[Any, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
@@ -372,11 +371,6 @@ def check_not_empty(given: Mapping[Any, Any]) -> None:
             raise ConfigurationError(f"'{name}' is empty. Set a value or remove the option.{without}")
 
 
-def _did_you_mean(name: object, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(str(name), known, n=1)
-    return f" Did you mean {nearest[0]!r}?" if nearest else ""
-
-
 def _integer(name: str, value: int, least: int, most: int = _MOST) -> int:
     if value < least:
         raise ConfigurationError(f"Invalid value for '{name}': {value}. The minimum is {least}.")
@@ -441,7 +435,7 @@ def _keyed_group(entry: Any, leading_separator: bool) -> KeyedGroup:
     for name in entry:
         if name not in _KEYED_GROUP:
             raise ConfigurationError(
-                f"Unknown key {str(name)!r} in an item of 'keyed_groups'.{_did_you_mean(name, _KEYED_GROUP)}"
+                f"Unknown key {str(name)!r} in an item of 'keyed_groups'.{did_you_mean(str(name), _KEYED_GROUP)}"
                 f" Available keys: {', '.join(map(repr, _KEYED_GROUP))}."
             )
     given = {name: value for name, value in entry.items() if value is not None}

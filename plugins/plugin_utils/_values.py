@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -33,6 +34,15 @@ def integer(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else None
+
+
+def did_you_mean(wanted: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a question that names the most similar of the known names, with a space before it; empty if none is similar.
+
+    :param cutoff: how similar it must be, from 0 to 1
+    """
+    nearest = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
+    return f" Did you mean {readable(repr(nearest[0]))}?" if nearest else ""
 
 
 def shortened(names: Iterable[str]) -> str:

@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, readable_body, shortened, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import (
+    did_you_mean,
+    integer,
+    readable,
+    readable_body,
+    shortened,
+    text,
+)
 
 JSON_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 
@@ -115,3 +122,20 @@ def test_a_body_loses_its_markup_and_resolves_its_entities() -> None:
 def test_no_cut_leaves_part_of_a_secret(shift: int, function: Callable[[str, Callable[[str], str]], str]) -> None:
     tags = "<i>" * (shift // 3) if shift > 300 else "x" * shift
     assert "sec" not in function(tags + "secret-word", lambda text: text.replace("secret-word", "***"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "question"),
+    [
+        ("brt", ["gpt", "bert"], " Did you mean 'bert'?"),
+        ("x\x1b", ["x\x1b["], r" Did you mean 'x\x1b['?"),
+        ("brt", ["demo-notebook"], ""),
+        ("brt", [], ""),
+    ],
+)
+def test_the_most_similar_name_is_suggested_in_readable_form(wanted: str, known: list[str], question: str) -> None:
+    assert did_you_mean(wanted, known) == question
+
+
+def test_a_suggestion_must_be_as_similar_as_asked() -> None:
+    assert did_you_mean("brt", ["bert"], cutoff=0.95) == ""

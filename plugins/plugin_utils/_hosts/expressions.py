@@ -9,7 +9,6 @@ The rules for keyed groups are those of ``ansible.builtin.constructed`` in the n
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from jinja2.parser import Parser
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import did_you_mean, readable
 
 try:
     from ansible._internal._templating import _jinja_bits
@@ -124,9 +123,8 @@ class _Expression:
         :param variables: the variables of the host
         """
         undefined = re.search(r"'(\w+)' is undefined", words)
-        nearest = difflib.get_close_matches(undefined[1], map(str, variables), n=1, cutoff=0.8) if undefined else []
-        if nearest:
-            return f" Did you mean {nearest[0]!r}?"
+        if undefined and (hint := did_you_mean(undefined[1], map(str, variables), cutoff=0.8)):
+            return hint
         may_be_string = isinstance(self.text, str) and self.option not in _CONDITIONS
         if may_be_string and re.fullmatch(r"[\w.-]+", self.text):
             return f""" Put a literal string in two pairs of quotes: "'{self.text}'"."""

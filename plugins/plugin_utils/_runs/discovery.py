@@ -17,7 +17,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Sel
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, shortened, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, did_you_mean, readable, shortened, text
 
 _DELETED = ("deleting", "deleted")
 
@@ -180,7 +180,7 @@ def _find_project(wanted: str, projects: Sequence[Project]) -> Project:
         raise SelectionError(f"Several projects have the name {wanted!r}. Use the ID of one of them in 'project': {ids}.")
     if not by_id and not by_name:
         known = [(project.name or "(no name)", f"({readable(project.id)})") for project in projects]
-        hint = _did_you_mean(wanted, [project.name for project in projects])
+        hint = did_you_mean(wanted, [project.name for project in projects])
         raise SelectionError(
             f"Project {readable(repr(wanted))} was not found.{hint} {_listed('Available projects', wanted, sorted(known))}"
         )
@@ -195,14 +195,10 @@ def _normal(name: str) -> str:
 def _no_such_run(name: str, projects: Sequence[str], runs: Sequence[Run]) -> SelectionError:
     known = [(run.name, _of_run(run, name_project=len(projects) != 1)) for run in _in_order(runs)]
     where = f" in project {shortened(projects)}" if len(projects) == 1 else f" in projects {shortened(projects)}"
-    hint = _did_you_mean(name.lower(), sorted(KEYWORDS))
+    hint = did_you_mean(name.lower(), sorted(KEYWORDS))
     return SelectionError(
         f"Run {readable(repr(name))} was not found{where if projects else ''}.{hint} {_listed('Available runs', name, known)}"
     )
-
-
-def _did_you_mean(wanted: str, known: Sequence[str]) -> str:
-    return "".join(f" Did you mean {readable(repr(name))}?" for name in difflib.get_close_matches(wanted, known, n=1))
 
 
 def _of_run(run: Run, *, name_project: bool) -> str:
