@@ -16,9 +16,8 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import yaml
 from ansible import constants
@@ -79,8 +78,7 @@ class Queue(Protocol):
         """Put an event."""
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     """The checked arguments of the event source.
 
     :param options: the arguments that are also options of the inventory plugin

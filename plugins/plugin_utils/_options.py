@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible.template import Templar
 
@@ -63,8 +63,7 @@ _NEVER_BLANK = (*_NEVER_EMPTY, "api_url", "ca_path", "cache_plugin", "cache_conn
 _NOT_TEMPLATES = ("plugin", "filters", "hostnames", "compose", "groups", "keyed_groups")
 
 
-@dataclass(frozen=True)
-class _Kind:
+class _Kind(NamedTuple):
     """The values that an option of one type may have.
 
     :param words: the type, in words for a message

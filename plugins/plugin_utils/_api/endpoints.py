@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import Entry, Page
@@ -17,8 +16,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import Res
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, integer, readable, shortened, text
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One list of the API.
 
     :param what: what the list contains, for messages

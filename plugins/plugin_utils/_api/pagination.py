@@ -60,6 +60,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Sequence, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import OWN_CODE, RequestError, ServerError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
@@ -74,8 +75,7 @@ _PAGES_AHEAD = 64
 DEFAULT_PAGE_SIZE = 10
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of a page.
 
     :param id: the identity of the row in the list
@@ -87,8 +87,7 @@ class Entry:
     rank: int | None = None
 
 
-@dataclass(frozen=True)
-class PageRequest:
+class PageRequest(NamedTuple):
     """One page to request.
 
     :param size: the number of rows to request; None for the page size of the list
@@ -114,8 +113,7 @@ class Page:
     refusal: RequestError | None = None
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """A complete list.
 
     :param proof: the reason why it is complete, for a trace

@@ -11,10 +11,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
@@ -98,8 +97,7 @@ _GATEWAY_STATUS = {
 }
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """An error as the service describes it. Each part may be empty.
 
     :param status: the HTTP status that the code stands for, None if it is not known
@@ -148,7 +146,7 @@ def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
         return None
     for parts, is_error in _envelopes(body):
         if (_is_error_object if is_error else _reports_error)(parts):
-            return replace(_fault(parts, redact), status=_status(parts))
+            return _fault(parts, redact)._replace(status=_status(parts))
     return None
 
 

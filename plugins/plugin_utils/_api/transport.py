@@ -18,9 +18,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.body import ACCEPTED, UnknownCoding, parse_json, unpacked
@@ -182,8 +182,7 @@ class Deadline:
         return f"{over} without a response.", "Check the network and 'api_url', or increase 'deadline'."
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One GET request.
 
     :param what: the list that it reads, in words for a message
@@ -193,7 +192,7 @@ class Request:
 
     what: str
     path: str
-    query: Mapping[str, int] = field(default_factory=dict)
+    query: Mapping[str, int] = MappingProxyType({})
 
 
 class Transport:

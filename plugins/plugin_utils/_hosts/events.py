@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ExistingNames, Host, lay_out
@@ -75,7 +74,7 @@ def _node_fields(node: Node) -> tuple[dict[str, Any], list[str]]:
     """Return the fields of a node, as in its host variables, and the names of the fields that are left out."""
     fields = variables(node, "")
     row = {key: value for key, value in node.row.items() if not _holds_template({key: value})}
-    kept = fields if len(row) == len(node.row) else variables(replace(node, row=row), "")
+    kept = fields if len(row) == len(node.row) else variables(node._replace(row=row), "")
     kept = {name: value for name, value in kept.items() if not _holds_template(value)}
     return kept, sorted(fields.keys() - kept.keys())
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import jinja2
 from ansible.inventory.group import to_safe_group_name
@@ -47,8 +46,7 @@ _HAS_ENGINE = hasattr(Templar, "evaluate_expression")  # from 2.19 on
 _FAILED = object()
 
 
-@dataclass(frozen=True)
-class KeyedGroup:
+class KeyedGroup(NamedTuple):
     """One item of the option ``keyed_groups``.
 
     :param key: the expression whose value names the groups
@@ -93,8 +91,7 @@ class KeyedGroup:
         return f"{name}{self.separator}{value}"
 
 
-@dataclass(frozen=True)
-class ExpressionOptions:
+class ExpressionOptions(NamedTuple):
     """The options with expressions. A value of ``compose`` or ``groups`` that is not a string is used as it is."""
 
     filters: tuple[str, ...]

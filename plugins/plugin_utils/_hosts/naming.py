@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, place_in_run, prefix_of
@@ -34,8 +34,7 @@ _ADDRESSES = ("ansible_host", "ansible_ssh_host")
 NodeIdentity = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """One node with its variables and its host name, which is not unique before :func:`lay_out`."""
 
     node: Node
@@ -43,8 +42,7 @@ class Host:
     variables: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """The hosts and groups of the inventory.
 
     :param hosts: ordered by project, run number, rank, holder of the rank first, node ID

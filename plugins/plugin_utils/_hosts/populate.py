@@ -16,8 +16,7 @@ the result with that of the public methods:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible.inventory.host import Host
 from ansible.utils.path import basedir
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 _UNMARKED = frozenset({str, int, float, bool, type(None)})
 
 
-@dataclass(frozen=True)
-class Existing:
+class Existing(NamedTuple):
     """The content of the inventory before the plan is added.
 
     :param variables: the variables of each host

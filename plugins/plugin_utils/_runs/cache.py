@@ -13,8 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
@@ -24,8 +23,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 _VERSION = 3
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One reading of the service.
 
     :param read_at: seconds since the epoch
@@ -45,7 +43,7 @@ def key(api_url: str, access_key: str, selection: Selection) -> str:
 
 def dump(snapshot: Snapshot, key: str) -> str:
     """Return a snapshot as JSON, which contains the key."""
-    runs = [{"run": asdict(found.run), "rows": found.rows} for found in snapshot.runs]
+    runs = [{"run": found.run._asdict(), "rows": found.rows} for found in snapshot.runs]
     return json.dumps({"key": key, "read_at": snapshot.read_at, "available": snapshot.available, "runs": runs})
 
 

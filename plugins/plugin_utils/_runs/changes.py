@@ -11,7 +11,8 @@ returns the next state if some changes could not be reported, so that the next c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, nodes_of_runs, place_in_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
@@ -31,8 +32,7 @@ _ABSENT = object()
 NodeKey = tuple[RunKey, str]
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """One complete reading.
 
     :param runs: the chosen runs, and each known run that is no longer chosen and has not ended
@@ -45,8 +45,7 @@ class Reading:
     lost: frozenset[RunKey] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownNode:
+class KnownNode(NamedTuple):
     """A node as it was last listed.
 
     :param host: the name of its host
@@ -70,8 +69,7 @@ class KnownNode:
         return self.node.ready and not self.ended_with_run
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRun:
+class KnownRun(NamedTuple):
     """A run as it was last read.
 
     :param nodes: by node ID
@@ -94,8 +92,7 @@ class KnownRun:
 KnownRuns = Mapping[RunKey, KnownRun]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeChange:
+class NodeChange(NamedTuple):
     """A change of a node.
 
     :param now: the node as it was last listed
@@ -111,8 +108,7 @@ class NodeChange:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunChange:
+class RunChange(NamedTuple):
     """A change of a run.
 
     :param run: with its status, where that is known
@@ -133,8 +129,7 @@ class RunChange:
 Change = NodeChange | RunChange
 
 
-@dataclass(frozen=True)
-class Watch:
+class Watch(NamedTuple):
     """The options that decide which changes are reported.
 
     :param wait_nodes: how many ranks must be ready before a run counts as ready; None for all listed ranks
@@ -189,20 +184,20 @@ def without(known: KnownRuns, before: KnownRuns, changes: Iterable[Change]) -> d
     for change in changes:
         key = (change.run if isinstance(change, RunChange) else change.now.node.run).key
         old = before.get(key)
-        run = runs.get(key) or replace(before[key], nodes={})  # only a known run can be given up
+        run = runs.get(key) or before[key]._replace(nodes={})  # only a known run can be given up
         if isinstance(change, RunChange):
             unreported = {"has_ended": False} if change.kind == RUN_ENDED else {"reported": old and old.reported}
-            runs[key] = replace(run, **unreported)
+            runs[key] = run._replace(**unreported)
         else:
             nodes = {node_id: seen for node_id, seen in run.nodes.items() if node_id != change.now.node.id}
-            runs[key] = replace(run, nodes=nodes | ({change.now.node.id: change.before} if change.before else {}))
+            runs[key] = run._replace(nodes=nodes | ({change.now.node.id: change.before} if change.before else {}))
     return runs
 
 
 def _in_order(known: KnownRuns | None, reading: Reading) -> list[Run]:
     """Return the runs of this reading and the lost ones. A run that has ended and is not chosen is forgotten."""
     runs = {found.run.key: found.run for found in reading.runs}
-    lost = {key: replace(known[key].run, status=None) for key in reading.lost if known and key in known}
+    lost = {key: known[key].run._replace(status=None) for key in reading.lost if known and key in known}
     return sorted((runs | lost).values(), key=lambda run: run.place)
 
 
@@ -228,7 +223,7 @@ class _RunStep:
         # A run that is no longer chosen, and has not ended, is kept for one more reading: a list of runs may be empty once.
         self.is_given_up = self.not_chosen and not self._ends and bool(self.before and self.before.not_chosen)
         nodes = dict(self._nodes())
-        self.after = replace(self._run(nodes), nodes=nodes)
+        self.after = self._run(nodes)._replace(nodes=nodes)
 
     def _has_ended(self) -> bool:
         if self.is_lost or phase(self.run.status) is Phase.ENDED:
@@ -251,16 +246,16 @@ class _RunStep:
                 self.changes.append(NodeChange(GONE, now, before, reason=NOT_CHOSEN))
             return None
         if self._ends and self.not_chosen:
-            now = replace(now, ended_with_run=True)
+            now = now._replace(ended_with_run=True)
         if kind := self._kind(now, before):
             self.changes.append(NodeChange(kind, now, before))
         return now
 
     def _unlisted(self, before: KnownNode) -> KnownNode | None:
-        now = replace(before, is_missing=True)
+        now = before._replace(is_missing=True)
         if self._ends:
             if not before.exited:
-                now = replace(now, ended_with_run=True)
+                now = now._replace(ended_with_run=True)
                 self.changes.append(NodeChange(EXITED, now, before, is_listed=False))
             return None if before.is_missing and before.exited else now
         if before.is_missing or self.is_given_up:

@@ -10,7 +10,7 @@ import difflib
 import math
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
@@ -24,8 +24,7 @@ _DELETED = ("deleting", "deleted")
 Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(NamedTuple):
     """A project that the keys can see.
 
     :param name: empty if the service sends none
@@ -91,7 +90,7 @@ class Discovery:
         chosen = self._chosen(projects, runs)
         self._projects = projects
         if not self._selection.has_keywords:  # their status may change after this reading
-            self._runs = [replace(run, status=None) for run in chosen]
+            self._runs = [run._replace(status=None) for run in chosen]
         return chosen
 
     def _chosen(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
@@ -104,7 +103,7 @@ class Discovery:
         if runs is None:
             return _in_order(Run(project, run, name) for project, name in names.items() for run in selection.names)
         mine = [
-            replace(run, project_name=run.project_name or names.get(run.project_id))
+            run._replace(project_name=run.project_name or names.get(run.project_id))
             for run in runs
             if not names or run.project_id in names
         ]

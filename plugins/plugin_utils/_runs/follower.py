@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
@@ -70,7 +69,7 @@ class Follower:
         rest = tuple(name for name in self._selection.runs if name not in lost)
         if not rest or len(rest) == len(self._selection.runs):
             return []
-        self._selection = replace(self._selection, runs=rest)
+        self._selection = self._selection._replace(runs=rest)
         self._reader = Reader(self._client, Discovery(self._selection))
         return self._reader.read(deadline)
 
@@ -83,13 +82,13 @@ class Follower:
             if error.status not in (NO_SUCH_LIST if is_there else NO_SUCH_RUN):
                 raise
             rows = []
-        return RunRows(replace(run, status=status), rows) if is_there or rows else None
+        return RunRows(run._replace(status=status), rows) if is_there or rows else None
 
     def _with_status(self, found: RunRows, before: KnownRun | None, deadline: Deadline) -> RunRows:
         """Add the status of a run that was found without the list of runs, unless nothing has changed in the run."""
         if found.run.status or _goes_on(found.rows, before):
             return found
-        return replace(found, run=replace(found.run, status=self._client.status(found.run.project_id, found.run.name, deadline)))
+        return found._replace(run=found.run._replace(status=self._client.status(found.run.project_id, found.run.name, deadline)))
 
 
 def _goes_on(rows: Sequence[Row], before: KnownRun | None) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
@@ -33,8 +32,7 @@ _LONGEST_LABEL = 63
 _DEEPEST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One node. A field that is missing or invalid in its row is None.
 
     :param row: the row as sent
@@ -94,7 +92,7 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
     world_size = len({rank for rank in ranks if rank is not None}) + ranks.count(None)
     nodes = [_node(row, run, rank, world_size) for row, rank in zip(rows, ranks)]
     holders = {node.rank: node.id for node in sorted(nodes, key=_claim)}
-    placed = (node if node.rank is None or holders[node.rank] == node.id else replace(node, holds_rank=False) for node in nodes)
+    placed = (node if node.rank is None or holders[node.rank] == node.id else node._replace(holds_rank=False) for node in nodes)
     return sorted(placed, key=place_in_run)
 
 
@@ -102,7 +100,7 @@ def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
     """Return the nodes of all runs of one reading, and mark those whose address and port another node has now."""
     nodes = [node for found in runs for node in nodes_of_run(found.rows, found.run)]
     in_use = {_endpoint(node) for node in nodes if node.host and node.port and not node.exited}
-    return [replace(node, is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
+    return [node._replace(is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
 
 
 def _endpoint(node: Node) -> tuple[str, int | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, nodes_of
@@ -135,4 +134,4 @@ def _with_project_name(run: Run, rows: Sequence[Row]) -> Run:
     """Add the name of the project from the nodes of a run that was found without the lists of projects and runs."""
     names = Counter(filter(None, (text(row.get("projectName")) for row in rows)))
     most_common = max(sorted(names), key=names.__getitem__, default=None)  # so that one odd row does not rename the others
-    return replace(run, project_name=run.project_name or most_common)
+    return run._replace(project_name=run.project_name or most_common)

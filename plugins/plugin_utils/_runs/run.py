@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable
 
@@ -17,8 +17,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 RunKey = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One run of a project.
 
     :param project_id: identifies the run together with the name, because run names may not be unique in an account (unknown)
@@ -58,8 +57,7 @@ class Run:
         return f"{readable(self.name)} of {readable(self.project_title)} ({readable(self.status or 'no status')})"
 
 
-@dataclass(frozen=True)
-class RunRows:
+class RunRows(NamedTuple):
     """A run and the rows of all its nodes."""
 
     run: Run

@@ -11,7 +11,7 @@ project needs the list of projects. Keywords, several projects, or no project ne
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import text
@@ -28,8 +28,7 @@ _PROJECT = (
 _RUN = "Use a run name or number, 'latest', 'active', 'all', or a list of these."
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """The chosen projects and runs.
 
     :param projects: names and IDs; empty for every project that the keys can see

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
@@ -43,8 +43,7 @@ class ReadOptions:
     credentials: CredentialOptions
 
 
-@dataclass(frozen=True)
-class Reporter:
+class Reporter(NamedTuple):
     """The functions that print or log a line.
 
     :param notify: prints a line at any verbosity
@@ -186,7 +185,7 @@ def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run]
     """Add the status to a run that was chosen by name and has no nodes, because the status may explain why."""
     if found.rows or found.run.status or found.run.name not in selection.names:
         return found
-    return replace(found, run=replace(found.run, status=status_of(found.run)))
+    return found._replace(run=found.run._replace(status=status_of(found.run)))
 
 
 def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:

@@ -11,7 +11,6 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,7 @@ class StateFile:
 
 def _dumped(known: KnownRun) -> dict[str, Any]:
     return {
-        "run": asdict(known.run),
+        "run": known.run._asdict(),
         "nodes": [
             {
                 "row": seen.node.row,
@@ -150,7 +149,7 @@ def _nodes(content: Sequence[Mapping[str, Any]], run: Run) -> dict[str, KnownNod
     nodes = nodes_of_run([seen["row"] for seen in content], run)
     return {
         node.id: KnownNode(
-            replace(node, **{name: _check(listed[node.id][name], kind) for name, kind in _OF_OTHER_NODES.items()}),
+            node._replace(**{name: _check(listed[node.id][name], kind) for name, kind in _OF_OTHER_NODES.items()}),
             _check(listed[node.id]["host"], str),
             **{name: _check(listed[node.id][name], bool) for name in _MARKS_OF_NODE},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
@@ -39,8 +39,7 @@ _SILENCE = 30.0
 Place = tuple[str, str, "int | str"]
 
 
-@dataclass(frozen=True)
-class WaitOptions:
+class WaitOptions(NamedTuple):
     """The options of waiting.
 
     :param timeout: the number of seconds to wait, 0 to turn waiting off

@@ -143,7 +143,7 @@ def test_what_is_waited_for_is_a_notice(printed: Printed, monkeypatch: pytest.Mo
         return 200, {}, json.dumps({"nodes": rows(1), "totalCount": 1})
 
     responses.add_callback("GET", f"{URL}/projects/{PROJECT_ID}/runs/2/nodes", answer)
-    _source.read(chosen(), replace(printed.reporter, notify=notify))
+    _source.read(chosen(), printed.reporter._replace(notify=notify))
     assert printed.notices == [
         f"Waiting for the nodes of run 2 of project {PROJECT_ID} from {urlsplit(URL).netloc}: no response yet."
     ]

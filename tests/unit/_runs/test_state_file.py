@@ -10,7 +10,6 @@ import copy
 import json
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,8 @@ def remembered() -> KnownRuns:
 
 def with_status_of_run(known: KnownRun) -> KnownRun:
     """Return what is known of a run, its nodes with the run's own status: a node has that of its last listing."""
-    nodes = {node_id: replace(seen, node=replace(seen.node, run=known.run)) for node_id, seen in known.nodes.items()}
-    return replace(known, nodes=nodes)
+    nodes = {node_id: seen._replace(node=seen.node._replace(run=known.run)) for node_id, seen in known.nodes.items()}
+    return known._replace(nodes=nodes)
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
