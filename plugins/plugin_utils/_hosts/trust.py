@@ -20,6 +20,8 @@ from ansible import template
 # Strings that are neither templates nor, if a play evaluates them again, expressions that call something.
 _SAFE = re.compile(r"[A-Za-z0-9 .,:/@+=_\[\]-]*")
 
+_WITHOUT_STRINGS = frozenset({int, float, bool, type(None)})
+
 
 def untrusted(variables: dict[str, Any]) -> dict[str, Any]:
     """Return variables whose values come from the API so that no value is a template. Strings of safe characters stay plain."""
@@ -37,6 +39,8 @@ def is_safe(text: str) -> bool:
 
 
 def _with_strings(value: Any, change: Callable[[str], str]) -> Any:
+    if value.__class__ in _WITHOUT_STRINGS:
+        return value
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):

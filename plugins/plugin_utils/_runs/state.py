@@ -46,6 +46,7 @@ def phase(state: str | None) -> Phase:
     return _PHASES.get(re.sub("^(node|run)state", "", word), Phase.UNKNOWN)
 
 
+@lru_cache(maxsize=256)
 def state_name(state: str | None) -> str | None:
     """Return a state as users write it: ``running`` for ``NODE_STATE_RUNNING``, ``in_progress`` for ``In Progress``."""
     words = re.sub(r"[\s_-]+", "_", (state or "").strip().lower())
