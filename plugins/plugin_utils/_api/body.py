@@ -66,6 +66,11 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise BrokenCoding("the compressed response is incomplete")
 
 
+def is_framed(headers: Iterable[str]) -> bool:
+    """Return whether the names of the headers show that they determine the end of the body. Otherwise, it may be incomplete."""
+    return bool({"content-length", "transfer-encoding"} & {name.lower() for name in headers})
+
+
 def parse_json(text: str, redact: Callable[[str], str] = str) -> Any:
     """Parse JSON so that the result can always be written again, as JSON, as UTF-8 and in a terminal.
 

@@ -18,8 +18,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
     run_status,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page, PageRequest
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Request
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     OWN_CODE,
     IncompleteError,

@@ -2,62 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Interpret a failed request: the error class, the advice for the user, and whether to retry. Nothing is sent here."""
+"""Decide whether to retry a failed request, after which pause, and until when. Nothing is sent here."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timezone
-from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
-    AuthenticationError,
     CertificateError,
     ConnectionFailed,
     HostNotFound,
-    NotFoundError,
-    PermissionDenied,
     QuotaError,
-    RateLimitError,
     RequestError,
-    ServerError,
     StatusError,
     TimeExceeded,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable_body
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 15.0
-_FAILED_STATUS = range(400, 600)
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 
-# Seconds. The gateway refuses a timestamp that differs by five minutes or more (documented for related services).
-_CLOCK_TOLERANCE = 300
-
-_KINDS: dict[tuple[int, str | None], tuple[type[StatusError], str]] = {
-    (401, "210"): (PermissionDenied, "Check that 'api_key' belongs to a subscription to the NSML API."),
-    (401, None): (AuthenticationError, "Check 'access_key', 'secret_key' and 'api_key', and check the clock of this machine."),
-    (403, None): (PermissionDenied, "Ask the owner of the account to allow these keys to read NSML projects."),
-    (404, None): (NotFoundError, "Check 'project' and 'run', and check that 'api_url' ends in /nsml/v1."),
-    (429, "400"): (
-        QuotaError,
-        "The quota is used up. Increase the quota in the API Gateway console, or wait for the next quota period.",
-    ),
-    (429, None): (RateLimitError, "Decrease 'concurrency', or try again later."),
-}
-_SERVER_FAULT = (
-    ServerError,
-    "The service failed. Try again later. If the error persists, send this message to the vendor's support.",
-)
-_UNEXPECTED = (
-    StatusError,
-    "Check the options. If they are correct, the API differs from its reference: report this message as an issue.",
-)
+# Seconds until the first report of a wait, and between two reports.
+_FIRST_NOTICE = 3.0
+_NOTICE_INTERVAL = 30.0
 
 _OUTCOMES = {
     TimeExceeded: "timed out",
@@ -67,191 +38,76 @@ _OUTCOMES = {
     RequestError: "unusable response",
 }
 
-# The names of the parts of an error. The names of the gateway are documented, the others are inferred from similar services.
-# Case, dashes and underscores are ignored.
-_CODES = ("errorcode", "returncode", "resultcode", "code")
-_MESSAGES = ("message", "errormessage", "returnmessage", "resultmessage", "msg", "error")
-_DETAILS = ("details", "detail")
-_OUTCOME_WORDS = ("status", "result")
-_SUCCESS_FLAGS = ("success", "issuccessful")
-_ERRORS = ("error", "errors", "responseerror")
-_ENVELOPES = ("response", "result", "header", "status")
-_SUCCESS = frozenset({"", "ok", "success", "succeeded", "successful"})
-_FAILURE = frozenset({"fail", "failed", "failure", "error"})
-_MAX_ENVELOPES = 3
 
-# The HTTP status of each error code of the gateway (documented).
-_GATEWAY_STATUS = {
-    "100": 400,
-    "200": 401,
-    "210": 401,
-    "230": 403,
-    "300": 404,
-    "400": 429,
-    "410": 429,
-    "420": 429,
-    "430": 413,
-    "500": 503,
-    "510": 504,
-    "900": 500,
-}
+class Deadline:
+    """The time limit of one reading, the outcomes of its attempts, and the amount of data it has read.
 
-
-class Fault(NamedTuple):
-    """An error as the service describes it. Each part may be empty.
-
-    :param status: the HTTP status that the code stands for, None if it is not known
+    :param seconds: the number of seconds from now
+    :param clock: returns a monotonic time in seconds
     """
 
-    code: str = ""
-    message: str = ""
-    details: str = ""
-    status: int | None = None
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+        self._next_notice = clock() + _FIRST_NOTICE
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._values = 0
+        self._answers = 0
+        self._failures: list[str] = []
+        self._advice = ""
 
-    def __str__(self) -> str:
-        code = f", code {self.code}" if self.code else ""
-        message = f': "{self.message}"' if self.message else ""
-        details = f" ({self.details})" if self.details else ""
-        return code + message + details
+    def remaining(self) -> float:
+        """Return the remaining seconds, zero or less if the time is over."""
+        return self._end - self._clock()
 
+    def until_notice(self) -> float:
+        """Return the seconds until the next report of a wait is due."""
+        return max(0.0, self._next_notice - self._clock())
 
-def read_fault(body: str, redact: Callable[[str], str] = str) -> Fault:
-    """Return the error in the body of an error response.
+    def is_notice_due(self, pause: float) -> bool:
+        """Return whether a report of a wait is due now, or within the pause. If it is, schedule the next one.
 
-    The gateway's ``{"error": {"errorCode", "message", "details"}}`` is documented. The shapes of back ends (``returnCode``,
-    ``returnMessage``, ``code``, ``message``, ``error`` as a string; nested or not) are inferred. Any other body is the message.
-
-    :param redact: removes the secrets from a string
-    """
-    try:
-        content = json.loads(body)
-        body = json.dumps(content, ensure_ascii=False)  # an escape could hide a secret
-        for parts, is_error in _envelopes(content):
-            if is_error or _first(parts, (*_CODES, *_MESSAGES)) is not None:
-                return _fault(parts, redact)
-    except (ValueError, RecursionError):
-        pass
-    return Fault(message=readable_body(body, redact))
-
-
-def error_in(body: Any, redact: Callable[[str], str] = str) -> Fault | None:
-    """Return the error in the parsed body of a response with status 200, None if there is none.
-
-    A code of 0, 200, "OK" or "SUCCESS" is not an error, in any type and case. But within ``error``, 200 is one: it is the
-    gateway's code for wrong keys. A body with rows is never an error, whatever else it contains.
-
-    :param redact: removes the secrets from a string
-    """
-    if not isinstance(body, dict) or _holds_rows(body):
-        return None
-    for parts, is_error in _envelopes(body):
-        if (_is_error_object if is_error else _reports_error)(parts):
-            return _fault(parts, redact)._replace(status=_status(parts))
-    return None
-
-
-def _envelopes(value: Any, depth: int = _MAX_ENVELOPES, is_error: bool = False) -> Iterator[tuple[dict[str, Any], bool]]:
-    """Yield the objects that may describe an error, the most likely first, and whether each is in an ``error``."""
-    if isinstance(value, list) and is_error:
-        value = next(iter(value), None)
-    if not isinstance(value, dict) or not depth:
-        return
-    parts = {re.sub("[-_]", "", name).lower(): part for name, part in value.items()}
-    for name in _ERRORS:
-        yield from _envelopes(parts.get(name), depth - 1, True)
-    yield parts, is_error
-    for name in _ENVELOPES:
-        yield from _envelopes(parts.get(name), depth - 1)
-
-
-def _fault(parts: Mapping[str, Any], redact: Callable[[str], str]) -> Fault:
-    found = [_first(parts, names) for names in (_CODES, _MESSAGES, _DETAILS)]
-    code, message, details = ("" if part is None else readable_body(str(part), redact) for part in found)
-    return Fault(code, message, details)
-
-
-def _first(parts: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((parts[name] for name in names if parts.get(name) is not None), None)
-
-
-def _holds_rows(body: Mapping[str, Any]) -> bool:
-    return any(isinstance(value, list) and value for name, value in body.items() if name.lower() not in _ERRORS)
-
-
-def _is_error_object(parts: Mapping[str, Any]) -> bool:
-    code = _first(parts, _CODES)
-    return any(parts.values()) and (code is None or integer(code) == 200 or not _is_success(code))
-
-
-def _reports_error(parts: Mapping[str, Any]) -> bool:
-    message = _first(parts, _MESSAGES)
-    if any(parts.get(name) is False for name in _SUCCESS_FLAGS):
+        :param pause: the number of seconds until the next call
+        """
+        if self.until_notice() > pause:
+            return False
+        self._next_notice = max(self._next_notice, self._clock()) + _NOTICE_INTERVAL
         return True
-    if isinstance(error := parts.get("error"), (str, bool)) and error and not _is_success(error):
-        return True
-    code = _first(parts, _CODES)
-    if code is not None and not _is_success(code):
-        return not (isinstance(message, str) and _is_success(message))
-    # The details of a run have a status too, but no message.
-    outcome = _first(parts, _OUTCOME_WORDS)
-    return message is not None and isinstance(outcome, (str, int)) and _is_failure(outcome)
 
+    def count_bytes(self, number: int) -> int:
+        """Add to the number of bytes that were read, and return the total."""
+        with self._lock:
+            self._bytes += number
+            return self._bytes
 
-def _is_success(code: object) -> bool:
-    number = integer(code)
-    return number in (0, 200) if number is not None else str(code).strip().lower() in _SUCCESS
+    def count_values(self, number: int) -> int:
+        """Add to the number of values that were read, and return the total."""
+        with self._lock:
+            self._values += number
+            return self._values
 
+    def note_answer(self) -> None:
+        """Count an attempt that received a response."""
+        self._answers += 1
 
-def _is_failure(code: str | int) -> bool:
-    return integer(code) in _FAILED_STATUS or str(code).strip().lower() in _FAILURE
+    def note_failure(self, error: RequestError) -> None:
+        """Record how an attempt failed. The error itself is not kept, because it refers to the whole response."""
+        self._failures.append(outcome(error))
+        self._advice = error.advice
 
-
-def _status(parts: Mapping[str, Any]) -> int | None:
-    """Return the HTTP status that the code of an error stands for, None if it is not known."""
-    if (status := _GATEWAY_STATUS.get(str(integer(parts.get("errorcode"))))) is not None:
-        return status
-    numbers = (integer(parts.get(name)) for name in (*_CODES, "status"))
-    return next((number for number in numbers if number in _FAILED_STATUS), None)
-
-
-def classify(status: int, code: str, skew: float | None) -> tuple[type[StatusError], str]:
-    """Return the error class of a status and a code, and the advice for the user (codes: documented).
-
-    :param skew: the number of seconds by which this machine's clock is ahead of the service's, None if it is not known
-    """
-    if status == 401 and skew is not None and abs(skew) >= _CLOCK_TOLERANCE:
-        return AuthenticationError, (
-            f"The clock of this machine is {abs(skew) / 60:.0f} minutes {'ahead of' if skew > 0 else 'behind'} the clock of the"
-            " service, and a signature is valid for less than 5 minutes. Set the clock of this machine."
-        )
-    anything_else = _SERVER_FAULT if status >= 500 else _UNEXPECTED
-    return _KINDS.get((status, code)) or _KINDS.get((status, None)) or anything_else
-
-
-def clock_skew(date: str, now: float) -> float | None:
-    """Return the number of seconds by which ``now`` is ahead of a Date header, None if the header is not a date."""
-    try:
-        return now - _timestamp(date)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def retry_after(value: str, now: float) -> float | None:
-    """Return the number of seconds that a Retry-After header asks to wait, None if it is invalid.
-
-    :param value: a number of seconds, or a date (RFC 9110)
-    :param now: seconds since the epoch
-    """
-    try:
-        seconds = float(value) if re.fullmatch(r"\s*\d+(\.\d*)?\s*", value) else _timestamp(value) - now
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, seconds)
-
-
-def _timestamp(date: str) -> float:
-    moment = parsedate_to_datetime(date)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    def explain(self) -> tuple[str, str]:
+        """Return what happened before the deadline passed, and what the user can do."""
+        over = f"the deadline of {self.seconds:g} s ('deadline') passed"
+        if self._failures:
+            return (
+                f"{over}. Failed tries before the deadline: {counted(self._failures)}.",
+                f"{self._advice} You can also increase 'deadline'.",
+            )
+        if self._answers:
+            return f"{over}. Responses before the deadline: {self._answers}.", "Increase 'deadline'."
+        return f"{over} without a response.", "Check the network and 'api_url', or increase 'deadline'."
 
 
 def outcome(error: RequestError) -> str:
