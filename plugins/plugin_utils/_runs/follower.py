@@ -13,7 +13,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import NO_SUCH_LIST, NO_SUCH_RUN, Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
 
@@ -32,7 +31,7 @@ class Follower:
     def __init__(self, client: Client, selection: Selection, seconds: float) -> None:
         self._client = client
         self._selection = selection
-        self._reader = Reader(client, Discovery(selection))
+        self._reader = Reader(client, selection)
         self._seconds = seconds
 
     def read(self, known: KnownRuns) -> Reading:
@@ -70,7 +69,7 @@ class Follower:
         if not rest or len(rest) == len(self._selection.runs):
             return []
         self._selection = self._selection._replace(runs=rest)
-        self._reader = Reader(self._client, Discovery(self._selection))
+        self._reader = Reader(self._client, self._selection)
         return self._reader.read(deadline)
 
     def _alone(self, run: Run, deadline: Deadline) -> RunRows | None:

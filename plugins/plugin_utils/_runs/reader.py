@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import Endpoint, nodes_of
@@ -29,6 +29,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
 # Errors that may be specific to one run.
 _OF_ONE_RUN = (NotFoundError, PermissionDenied, ResponseError, ServerError)
@@ -46,11 +47,19 @@ _MOST_READINGS = 5
 
 
 class Reader:
-    """Reads the chosen runs, any number of times."""
+    """Reads the chosen runs, any number of times.
 
-    def __init__(self, client: Client, discovery: Discovery) -> None:
+    :param warning: prints a warning
+    """
+
+    def __init__(self, client: Client, selection: Selection, warning: Callable[[str], object] = str) -> None:
         self._client = client
-        self._discovery = discovery
+        self._discovery = Discovery(selection, warning)
+
+    @property
+    def available(self) -> str:
+        """The available runs for a message, if the last reading found no chosen run. Otherwise, it is empty."""
+        return self._discovery.available
 
     def read(self, deadline: Deadline) -> list[RunRows]:
         """Return the chosen runs, with the rows of their nodes, in the order of project and number.

@@ -105,12 +105,10 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
     """
     # Imported here, because they load requests, which takes longer than to read a cached inventory.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
     transport, client = connect(options, reporter)
-    discovery = Discovery(options.selection, reporter.warning)
-    reader = Reader(client, discovery)
+    reader = Reader(client, options.selection, reporter.warning)
     deadline: Deadline  # of the current reading and the requests after it
 
     def read_once() -> list[RunRows]:
@@ -130,7 +128,7 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
                 options.wait_options,
                 options.selection,
                 notify=reporter.notify,
-                available=lambda: discovery.available,
+                available=lambda: reader.available,
             )
         else:
             runs = read_once()
@@ -138,7 +136,7 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
     finally:
         transport.close()
     seconds = time.monotonic() - began
-    snapshot = Snapshot(runs, time.time(), discovery.available)
+    snapshot = Snapshot(runs, time.time(), reader.available)
     reporter.verbose(f"{_count(runs)}, from the service, requests: {transport.requests_made}, seconds: {seconds:.2f}")
     _report(snapshot, options, reporter)
     return snapshot

@@ -25,7 +25,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ServerError,
     StatusError,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
@@ -83,7 +82,7 @@ def path(project: str, run: str) -> str:
 
 
 def read_runs(api: FakeApi, project: str | None, *chosen: str) -> list[RunRows]:
-    return Reader(cast(Client, api), Discovery(Selection((project,) if project else (), chosen))).read(DEADLINE)
+    return Reader(cast(Client, api), Selection((project,) if project else (), chosen)).read(DEADLINE)
 
 
 def listed(found: Sequence[RunRows]) -> dict[tuple[str, str], list[Any]]:

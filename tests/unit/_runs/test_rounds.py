@@ -16,7 +16,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
@@ -87,7 +86,7 @@ def test_a_reading_waits_for_these_rounds_of_answers_and_asks_for_nothing_else(
     project: str, run: str, nodes: int, rounds: Sequence[Sequence[str]]
 ) -> None:
     service = Service(nodes, rounds)
-    reader = Reader(service.client(), Discovery(Selection((project,), (run,))))
+    reader = Reader(service.client(), Selection((project,), (run,)))
     (found,) = reader.read(Deadline(60))
     assert len(found.rows) == nodes
     assert sorted(service.asked) == sorted(request for requests in rounds for request in requests)
@@ -107,7 +106,7 @@ def test_ten_readings_read_projects_and_named_runs_once_and_keywords_each_time(
     projects: tuple[str, ...], run: str, once: Sequence[str], each_time: Sequence[str]
 ) -> None:
     service = Service()
-    reader = Reader(service.client(), Discovery(Selection(projects, (run,))))
+    reader = Reader(service.client(), Selection(projects, (run,)))
     for _reading in range(10):
         (found,) = reader.read(Deadline(60))
         assert (found.run.project_id, found.run.name, len(found.rows)) == (BERT, "2", 4)
@@ -117,7 +116,7 @@ def test_ten_readings_read_projects_and_named_runs_once_and_keywords_each_time(
 def waited_for(service: Service, selection: Selection) -> list[RunRows]:
     """Wait for ten readings, on a clock that only the pauses move; the nodes are ready at the last one."""
     client = service.client()
-    reader = Reader(client, Discovery(selection))
+    reader = Reader(client, selection)
     now, readings = 0.0, 0
 
     def read() -> list[RunRows]:
