@@ -149,7 +149,7 @@ def _named(hosts: Sequence[Host], groups: Set[str], known: ExistingNames, warnin
     :raises NamingError: names are not unique or not allowed, and ``strict`` is on
     """
     given = {key: name for name, key in reversed(known.names.items())}
-    kept = [given.get(_identity(host)) for host in hosts]
+    kept = [given.get(_identity(host)) if given else None for host in hosts]
     wanted = _with_predecessors_apart(hosts, [safe_name(host.name) for host in hosts])
     times = Counter(name for name, there in zip(wanted, kept) if there is None)
     clashes = {name for name, count in times.items() if count > 1 or not name or name in _RESERVED or name in groups}
@@ -174,6 +174,8 @@ def _identity(host: Host) -> NodeIdentity:
 
 def _with_predecessors_apart(hosts: Sequence[Host], names: Sequence[str]) -> list[str]:
     """Return the names of the hosts. A node with the same name as the holder of its rank gets its node ID added."""
+    if all(host.node.holds_rank for host in hosts):
+        return list(names)
     named = [(name, host.node.run.key, host.node.rank) for host, name in zip(hosts, names)]
     holders = {claim for host, claim in zip(hosts, named) if host.node.holds_rank}
     return [

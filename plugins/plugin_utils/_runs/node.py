@@ -99,6 +99,8 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
 def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
     """Return the nodes of all runs of one reading, and mark those whose address and port another node has now."""
     nodes = [node for found in runs for node in nodes_of_run(found.rows, found.run)]
+    if not any(node.exited for node in nodes):
+        return nodes
     in_use = {_endpoint(node) for node in nodes if node.host and node.port and not node.exited}
     return [node._replace(is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
 
