@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections that another thread can shut down, in every phase except the DNS lookup.
+"""Run one attempt of a request within a time limit, with connections that can be shut down in every phase except the DNS lookup.
 
 A thread that waits for a socket cannot be ended, but its socket can be shut down, which ends the wait. This needs a copy of each
 socket, because the library does not expose the socket during a TLS handshake, or after the headers of a response that ends with
@@ -17,7 +17,10 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError
 
 try:
     from requests.adapters import HTTPAdapter
@@ -30,26 +33,59 @@ if TYPE_CHECKING:
 else:
     HTTPConnection = object
 
+Result = TypeVar("Result")
+
+# Seconds in which a thread that was given up ends, unless it is in a DNS lookup.
+_LAST_MOMENT = 0.2
+
 _thread = threading.local()
 
 
-class Attempt:
-    """One attempt of a request, used as a context on the thread that sends it."""
+def attempt(exchange: Callable[[], Result], seconds: float, *, silence: float, notify: Callable[[], object]) -> Result:
+    """Return the result of an exchange on its own thread, which ends within a moment after this returns.
+
+    :param seconds: the time limit
+    :param silence: the number of seconds before ``notify`` is called
+    :raises TimeoutError: the exchange took longer
+    """
+    watch = _Watch()
+
+    def watched() -> Result:
+        with watch:
+            return exchange()
+
+    task = Task(watched, "nsml-exchange")
+    in_silence = min(seconds, silence)
+    try:
+        if task.wait(in_silence):
+            return task.result()
+        notify()
+        if task.wait(seconds - in_silence):
+            return task.result()
+    finally:
+        watch.give_up()
+    if task.wait(_LAST_MOMENT):
+        with suppress(RequestError, TimeoutError):
+            task.result()  # releases the objects to which the task refers
+    raise TimeoutError
+
+
+class _Watch:
+    """The connections of one attempt, used as a context on the thread that sends the request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._is_given_up = False
 
-    def __enter__(self) -> Attempt:
-        _thread.attempt = self
-        return self
+    def __enter__(self) -> None:
+        _thread.watch = self
 
     def __exit__(self, *_error: object) -> None:
-        del _thread.attempt
+        del _thread.watch
         self._close(lambda _sock: None)
 
-    def watch(self, sock: socket.socket) -> None:
+    def add(self, sock: socket.socket) -> None:
         """Shut down a connected socket when the attempt is given up.
 
         :raises ConnectionAbortedError: the attempt is already given up
@@ -109,8 +145,8 @@ class _WatchedConnection(HTTPConnection):
 
 
 def _watch(sock: socket.socket) -> None:
-    if attempt := getattr(_thread, "attempt", None):
-        attempt.watch(sock)
+    if watch := getattr(_thread, "watch", None):
+        watch.add(sock)
 
 
 def _watch_pools(manager: PoolManager) -> None:
@@ -127,7 +163,7 @@ def _watched(pool: Any) -> Any:
 
 
 def _is_not_of_an_attempt(_record: logging.LogRecord) -> bool:
-    return not hasattr(_thread, "attempt")
+    return not hasattr(_thread, "watch")
 
 
 def silence_library() -> None:

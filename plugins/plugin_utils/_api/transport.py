@@ -14,7 +14,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -26,12 +25,11 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.body import (
     parse_json,
     unpacked,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, Attempt, silence_library
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, attempt, silence_library
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.error_body import error_in
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.failures import Failures, library_error
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import SignatureV2, check_url
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import counted, is_worth_retrying, outcome, pause_before
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import HostNotFound, RequestError, ServerError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable_body
 
@@ -56,9 +54,6 @@ _CHUNK = 64 * 1024
 # For all responses of one reading: 100,000 nodes are about 70 MiB and two million values, and may be read three times.
 MAX_READING = 256 * 1024 * 1024
 MAX_READING_VALUES = 8_000_000
-
-# Seconds in which a thread that was given up ends, unless it is in a DNS lookup.
-_LAST_MOMENT = 0.2
 
 # A server that fails at an optional request, such as page 0, fails each time.
 _PROBE_RETRIES = 2
@@ -188,7 +183,12 @@ class Transport:
                 self._trace(self._credentials.redact(line))
 
         try:
-            value = self._run(request, deadline, seconds)
+            value = attempt(
+                lambda: self._exchange(request, deadline, seconds),
+                seconds,
+                silence=deadline.until_notice(),
+                notify=lambda: self._report_wait(request, deadline, "no response yet"),
+            )
         except (TimeoutError, RequestError) as error:
             if isinstance(error, RequestError):
                 failure = error
@@ -203,33 +203,6 @@ class Transport:
         deadline.note_answer()
         trace(", ".join(filter(None, ["200", readable_body(describe(value), self._credentials.redact)])))
         return value
-
-    def _run(self, request: Request, deadline: Deadline, seconds: float) -> Any:
-        """Return the result of an exchange on its own thread, which ends within a moment after this returns.
-
-        :param seconds: the time limit
-        :raises TimeoutError: the exchange took longer
-        """
-        attempt = Attempt()
-
-        def exchange() -> Any:
-            with attempt:
-                return self._exchange(request, deadline, seconds)
-
-        task = Task(exchange, "nsml-exchange")
-        try:
-            in_silence = min(seconds, deadline.until_notice())
-            if task.wait(in_silence):
-                return task.result()
-            self._report_wait(request, deadline, "no response yet")
-            if task.wait(seconds - in_silence):
-                return task.result()
-        finally:
-            attempt.give_up()
-        if task.wait(_LAST_MOMENT):
-            with suppress(RequestError, TimeoutError):
-                task.result()  # releases the objects to which the task refers
-        raise TimeoutError
 
     def _report_wait(self, request: Request, deadline: Deadline, words: str, pause: float = 0) -> None:
         """Report what a request waits for, if a report is due."""
