@@ -19,8 +19,8 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page, PageRequest
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     OWN_CODE,
     IncompleteError,

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 
 _UNKNOWN_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 

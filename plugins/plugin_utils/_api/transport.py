@@ -44,7 +44,6 @@ else:
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 
 # 50,000 nodes in one response are about 35 MiB and a million values. Parsing takes a second, which no deadline can interrupt.
 MAX_BODY = 64 * 1024 * 1024
@@ -62,12 +61,88 @@ _PROBE_RETRIES = 2
 _NAME_RETRIES = 1
 
 
+# Seconds until the first report of a wait, and between two reports.
+_FIRST_NOTICE = 3.0
+_NOTICE_INTERVAL = 30.0
+
+
 def _ignore(_line: str) -> None:
     """Ignore a line."""
 
 
 def _no_description(_value: object) -> str:
     return ""
+
+
+class Deadline:
+    """The time limit of one reading, the outcomes of its attempts, and the amount of data it has read.
+
+    :param seconds: the number of seconds from now
+    :param clock: returns a monotonic time in seconds
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+        self._next_notice = clock() + _FIRST_NOTICE
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._values = 0
+        self._answers = 0
+        self._failures: list[str] = []
+        self._advice = ""
+
+    def remaining(self) -> float:
+        """Return the remaining seconds, zero or less if the time is over."""
+        return self._end - self._clock()
+
+    def until_notice(self) -> float:
+        """Return the seconds until the next report of a wait is due."""
+        return max(0.0, self._next_notice - self._clock())
+
+    def is_notice_due(self, pause: float) -> bool:
+        """Return whether a report of a wait is due now, or within the pause. If it is, schedule the next one.
+
+        :param pause: the number of seconds until the next call
+        """
+        if self.until_notice() > pause:
+            return False
+        self._next_notice = max(self._next_notice, self._clock()) + _NOTICE_INTERVAL
+        return True
+
+    def count_bytes(self, number: int) -> int:
+        """Add to the number of bytes that were read, and return the total."""
+        with self._lock:
+            self._bytes += number
+            return self._bytes
+
+    def count_values(self, number: int) -> int:
+        """Add to the number of values that were read, and return the total."""
+        with self._lock:
+            self._values += number
+            return self._values
+
+    def note_answer(self) -> None:
+        """Count an attempt that received a response."""
+        self._answers += 1
+
+    def note_failure(self, error: RequestError) -> None:
+        """Record how an attempt failed. The error itself is not kept, because it refers to the whole response."""
+        self._failures.append(outcome(error))
+        self._advice = error.advice
+
+    def explain(self) -> tuple[str, str]:
+        """Return what happened before the deadline passed, and what the user can do."""
+        over = f"the deadline of {self.seconds:g} s ('deadline') passed"
+        if self._failures:
+            return (
+                f"{over}. Failed tries before the deadline: {counted(self._failures)}.",
+                f"{self._advice} You can also increase 'deadline'.",
+            )
+        if self._answers:
+            return f"{over}. Responses before the deadline: {self._answers}.", "Increase 'deadline'."
+        return f"{over} without a response.", "Check the network and 'api_url', or increase 'deadline'."
 
 
 class Transport:

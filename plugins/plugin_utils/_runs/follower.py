@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import nodes_of
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import KnownRun, KnownRuns, Reading
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import NO_SUCH_LIST, NO_SUCH_RUN, Reader

@@ -28,7 +28,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 
 # Errors that may be specific to one run.

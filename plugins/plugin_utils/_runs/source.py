@@ -104,7 +104,7 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
     :raises NsmlError: the runs cannot be read, a list cannot be proven complete, or the nodes did not become ready
     """
     # Imported here, because they load requests, which takes longer than to read a cached inventory.
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
     transport, client = connect(options, reporter)

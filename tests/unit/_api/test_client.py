@@ -15,8 +15,7 @@ import pytest
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint, nodes_of
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     IncompleteError,
     NotFoundError,

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import endpoints
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError
 from ansible_collections.navercloud.nsml.tests.simulator import Answer, Behaviour, Node, Project, Run, Simulator
 

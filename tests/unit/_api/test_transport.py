@@ -38,9 +38,8 @@ from urllib3.exceptions import InsecureRequestWarning
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import transport as _transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request, sign
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
     CertificateError,
@@ -1417,7 +1416,7 @@ import sys
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
 
 workers = int(sys.argv[2])

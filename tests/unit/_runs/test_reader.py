@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint, nodes_of
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConnectionFailed,
     IncompleteError,

@@ -14,8 +14,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import Deadline
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection

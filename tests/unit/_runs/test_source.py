@@ -21,7 +21,7 @@ import requests
 import responses
 from ansible.errors import AnsibleError
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import retry
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import CredentialOptions
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     ConfigurationError,
@@ -131,7 +131,7 @@ def test_a_project_without_the_run_is_a_warning(printed: Printed) -> None:
 
 
 def test_what_is_waited_for_is_a_notice(printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "_FIRST_NOTICE", 0.0)
+    monkeypatch.setattr(transport, "_FIRST_NOTICE", 0.0)
     noticed = threading.Event()
 
     def notify(line: str) -> None:
