@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The content of the cache: runs and the API's own rows as plain JSON, and the time when they were read.
+"""Return the chosen runs from the cache, which holds runs and the API's own rows as plain JSON, and the time of reading.
 
 The content is one JSON string. Ansible's cache plugins return a string as it was stored, on every version, but they interpret
 some keys in nested values.
@@ -12,30 +12,66 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+import time
+from collections.abc import Hashable, Iterable, MutableMapping, Sequence
+from typing import Any
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import ReadOptions, Reporter, Snapshot
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, text
 
 # Part of the key, so that an entry of another version is never misread.
 _VERSION = 3
 
 
-class Snapshot(NamedTuple):
-    """One reading of the service.
+def read(
+    options: ReadOptions,
+    reporter: Reporter,
+    cache: MutableMapping[str, Any],
+    *,
+    name: str,
+    refresh: bool,
+    damage: type[Exception],
+) -> Snapshot:
+    """Return the chosen runs from the cache. If it does not hold them, read them from the service, and store them in the cache.
 
-    :param read_at: seconds since the epoch
-    :param available: the available runs for a message, empty if a run was chosen
+    :param cache: Ansible's cache
+    :param name: the name of the cache plugin, for a warning
+    :param refresh: whether to read from the service, whatever the cache holds
+    :param damage: the error that the cache raises for a damaged entry, which counts as a miss
+    :raises NsmlError: the runs cannot be read; nothing is stored then
     """
+    access_key = _credentials.resolve_access_key(options.credentials, warning=reporter.warning)
+    key = cache_key(options.api_url, access_key, options.selection)
+    try:
+        stored = None if refresh else cache[key]
+    except (KeyError, TypeError, damage):  # there is no entry, it has expired, or its file is damaged
+        stored = None
+    except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
+        reporter.warning(
+            f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. Reading the nodes from the service."
+        )
+        return _source.read(options, reporter)
+    if (snapshot := load(stored, key)) and _is_enough(snapshot, options):
+        age = max(0.0, time.time() - snapshot.read_at)
+        reporter.verbose(f"{_source.count(snapshot.runs)}, from the cache, {age:.0f} s old")
+        _source.report(snapshot, options, reporter)
+        return snapshot
+    snapshot = _source.read(options, reporter)
+    cache[key] = dump(snapshot, key)
+    return snapshot
 
-    runs: list[RunRows]
-    read_at: float
-    available: str = ""
+
+def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
+    """Return whether the nodes of a snapshot are ready, or the user does not want to wait for them."""
+    return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
 
 
-def key(api_url: str, access_key: str, selection: Selection) -> str:
+def cache_key(api_url: str, access_key: str, selection: Selection) -> str:
     """Return the key of the entry for everything that determines the result. It is a hash, so it reveals nothing."""
     parts = [_VERSION, api_url.rstrip("/"), access_key, sorted(selection.projects), sorted(selection.runs)]
     return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"

@@ -2,22 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Return the chosen runs from the cache or the service, and report what the user should know."""
+"""Read the chosen runs from the service, and report what the user should know."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import Snapshot
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable, shortened
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import shortened
 
 if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.client import Client
@@ -43,6 +41,18 @@ class ReadOptions:
     credentials: CredentialOptions
 
 
+class Snapshot(NamedTuple):
+    """One reading of the service.
+
+    :param read_at: seconds since the epoch
+    :param available: the available runs for a message, empty if a run was chosen
+    """
+
+    runs: list[RunRows]
+    read_at: float
+    available: str = ""
+
+
 class Reporter(NamedTuple):
     """The functions that print or log a line.
 
@@ -58,44 +68,6 @@ class Reporter(NamedTuple):
     warning: Callable[[str], object]
     trace: Callable[[str], object]
     register: Callable[[Iterable[str]], object] = list
-
-
-def read_cached(
-    options: ReadOptions,
-    reporter: Reporter,
-    cache: MutableMapping[str, Any],
-    *,
-    name: str,
-    refresh: bool,
-    damage: type[Exception],
-) -> Snapshot:
-    """Return the chosen runs from the cache. If it does not hold them, :func:`read` them and store them in the cache.
-
-    :param cache: Ansible's cache
-    :param name: the name of the cache plugin, for a warning
-    :param refresh: whether to read from the service, whatever the cache holds
-    :param damage: the error that the cache raises for a damaged entry, which counts as a miss
-    :raises NsmlError: as :func:`read` does; nothing is stored then
-    """
-    access_key = _credentials.resolve_access_key(options.credentials, warning=reporter.warning)
-    key = _cache.key(options.api_url, access_key, options.selection)
-    try:
-        stored = None if refresh else cache[key]
-    except (KeyError, TypeError, damage):  # there is no entry, it has expired, or its file is damaged
-        stored = None
-    except Exception as error:  # noqa: BLE001  a cache plugin may raise anything
-        reporter.warning(
-            f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. Reading the nodes from the service."
-        )
-        return read(options, reporter)
-    if (snapshot := _cache.load(stored, key)) and _is_enough(snapshot, options):
-        age = max(0.0, time.time() - snapshot.read_at)
-        reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
-        _report(snapshot, options, reporter)
-        return snapshot
-    snapshot = read(options, reporter)
-    cache[key] = _cache.dump(snapshot, key)
-    return snapshot
 
 
 def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
@@ -137,8 +109,8 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
         transport.close()
     seconds = time.monotonic() - began
     snapshot = Snapshot(runs, time.time(), reader.available)
-    reporter.verbose(f"{_count(runs)}, from the service, requests: {transport.requests_made}, seconds: {seconds:.2f}")
-    _report(snapshot, options, reporter)
+    reporter.verbose(f"{count(runs)}, from the service, requests: {transport.requests_made}, seconds: {seconds:.2f}")
+    report(snapshot, options, reporter)
     return snapshot
 
 
@@ -186,12 +158,7 @@ def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run]
     return found._replace(run=found.run._replace(status=status_of(found.run)))
 
 
-def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
-    """Return whether the nodes of a snapshot are ready, or the user does not want to wait for them."""
-    return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
-
-
-def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
+def report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
     """Report what has no effect: no matching run, runs without nodes, and ``wait_nodes`` without ``wait_timeout``."""
     selection = options.selection
     if options.wait_options.nodes and not options.wait_options.timeout:
@@ -217,5 +184,5 @@ def _named(runs: Sequence[Run]) -> str:
     return shortened(run.description for run in runs)
 
 
-def _count(runs: Sequence[RunRows]) -> str:
+def count(runs: Sequence[RunRows]) -> str:
     return f"Nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"
