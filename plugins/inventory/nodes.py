@@ -349,9 +349,9 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming impo
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import existing, populate
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import read_cached
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import nearest_state
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
@@ -458,7 +458,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
-            return _cache.read(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
+            return read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
         return _source.read(options, reporter).runs
 
     def _open_cache(self) -> bool:

@@ -28,7 +28,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 _VERSION = 3
 
 
-def read(
+def read_cached(
     options: ReadOptions,
     reporter: Reporter,
     cache: MutableMapping[str, Any],

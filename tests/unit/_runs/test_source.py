@@ -82,7 +82,7 @@ def chosen(**changes: Any) -> Options:
 def read_cached(
     wanted: Options, reporter: _source.Reporter, cache: dict[str, Any], *, name: str = "jsonfile", refresh: bool = False
 ) -> list[RunRows]:
-    return _cache.read(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError).runs
+    return _cache.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError).runs
 
 
 def sent(call: int = 0) -> requests.PreparedRequest:
