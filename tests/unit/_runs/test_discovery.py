@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints import PROJECTS, RUNS, Endpoint
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import SelectionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.discovery import Discovery
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Discovery
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
