@@ -257,7 +257,7 @@ def coverage(session: nox.Session, core: str) -> None:
 
 @nox.session(python=TOOLS_PYTHON, default=False)
 def mutation(session: nox.Session) -> None:
-    """Make small changes to the code and list those that no test notices. After --, name modules, such as _hosts/naming."""
+    """Make small changes to the code and list those that no test notices. After --, name modules, such as _hosts/plan."""
     install_with_newest_core(session, "mutmut>=3.8", *TEST_TOOLS)
     utils = ROOT / "plugins/plugin_utils"
     modules = [path.relative_to(utils).with_suffix("") for path in sorted(utils.rglob("*.py"))]

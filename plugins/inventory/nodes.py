@@ -345,14 +345,12 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils import _options
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._config_file import is_meant_for
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, NsmlError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Expressions, compiled_once
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import Host, lay_out
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import Host, InventoryPlan, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import existing, populate
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import read_cached
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import nearest_state
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
@@ -405,7 +403,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 before = existing(inventory)
                 layout = lay_out(hosts, options.group_by, before.names, strict=options.strict)
                 plan = InventoryPlan(layout)
-                expressions.construct(plan, before.of_source, before.variables)
+                constructed = expressions.construct(plan.hosts, plan.group_names, before.of_source, before.variables)
+                plan.add(constructed)
             plan.check(before.variables.keys(), before.parents)
         except NsmlError as error:
             raise AnsibleParserError(str(error)) from None
@@ -503,8 +502,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
         """Return the nodes that match ``states`` and ``filters``, each with its variables and the wanted host name."""
         nodes = _node.nodes_of_runs(runs)
-        if nodes:
-            self._warn_of_states(nodes, options)
+        for warning in _node.warnings_of_states(nodes, options.states):
+            self.display.warning(warning)
         hosts: list[Host] = []
         for node in nodes:
             if options.states and node.state not in options.states:
@@ -513,13 +512,3 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if expressions.keep(node.name, variables):
                 hosts.append(Host(node, expressions.host_name(node.name, variables) or node.host_name, variables))
         return hosts
-
-    def _warn_of_states(self, nodes: list[_node.Node], options: _options.Options) -> None:
-        """Warn if no node matches ``states``, or a state is misspelled. The set of states is open, so neither is an error."""
-        seen = {node.state or "none" for node in nodes}
-        if options.states and not options.states & seen:
-            wanted, available = (", ".join(sorted(names)) for names in (options.states, seen))
-            self.display.warning(readable(f"No node matches 'states': {wanted}. States of the nodes: {available}."))
-        for name in sorted(options.states - seen):
-            if nearest := nearest_state(name, seen):
-                self.display.warning(readable(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?"))

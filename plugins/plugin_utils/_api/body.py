@@ -67,7 +67,10 @@ def _inflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def is_framed(headers: Iterable[str]) -> bool:
-    """Return whether the names of the headers show that they determine the end of the body. Otherwise, it may be incomplete."""
+    """Return whether the headers determine the end of the body.
+
+    :param headers: the names of the headers
+    """
     return bool({"content-length", "transfer-encoding"} & {name.lower() for name in headers})
 
 

@@ -41,26 +41,29 @@ _LAST_MOMENT = 0.2
 _thread = threading.local()
 
 
-def attempt(exchange: Callable[[], Result], seconds: float, *, silence: float, notify: Callable[[], object]) -> Result:
-    """Return the result of an exchange on its own thread, which ends within a moment after this returns.
+def attempt(exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
+    """Return the result of an exchange, or raise its error. It runs on its own thread.
 
+    The thread ends within a moment after this returns, unless it is in a DNS lookup.
+
+    :param exchange: sends a request and returns what the response contains
     :param seconds: the time limit
-    :param silence: the number of seconds before ``notify`` is called
+    :param notify_after: the number of seconds after which ``notify`` is called, if there is no response yet
     :raises TimeoutError: the exchange took longer
     """
     watch = _Watch()
+    first = min(seconds, notify_after)
 
     def watched() -> Result:
         with watch:
             return exchange()
 
     task = Task(watched, "nsml-exchange")
-    in_silence = min(seconds, silence)
     try:
-        if task.wait(in_silence):
+        if task.wait(first):
             return task.result()
         notify()
-        if task.wait(seconds - in_silence):
+        if task.wait(seconds - first):
             return task.result()
     finally:
         watch.give_up()

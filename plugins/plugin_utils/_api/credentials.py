@@ -39,7 +39,7 @@ _SHORTEST_SECRET = 8
 
 @dataclass(frozen=True)
 class Credentials:
-    """The keys that sign a request. The repr shows no key.
+    """The keys that sign a request. A dataclass, because its repr can leave out the keys.
 
     :param origin: where each key comes from, in words
     """
@@ -94,7 +94,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class CredentialOptions:
-    """The credentials in the options and the environment. Each may be missing.
+    """The credentials in the options and the environment. Each may be missing. The repr leaves out the secret ones.
 
     :param profile: the section of the file; None means the keys before any section, or ``DEFAULT``
     :param origins: where each key comes from, in words, by option

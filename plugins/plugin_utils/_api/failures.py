@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 
 _UNKNOWN_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
@@ -100,22 +99,29 @@ class Failures:
         self, api_url: str, credentials: Credentials, *, verify: bool | str, trust_env: bool, now: Callable[[], float]
     ) -> None:
         self._api_url = api_url
+        self._host = urlsplit(api_url).netloc
         self._credentials = credentials
         self._verify = verify
         self._trust_env = trust_env
         self._now = now
 
     def timeout(self, request: Request, seconds: float) -> RequestError:
-        """Return the error for a response that was not complete within ``timeout``."""
+        """Return the error for a response that was not complete within ``timeout``, a number of seconds."""
         problem = f"no complete response within {seconds:g} s ('timeout')."
         return self._error(TimeExceeded, request, problem, "Check the network and 'api_url', or increase 'timeout'.")
 
-    def deadline(self, request: Request, deadline: Deadline) -> RequestError:
-        """Return the error for a deadline that has passed."""
-        return self._error(TimeExceeded, request, *deadline.explain())
+    def deadline(self, request: Request, problem: str, advice: str) -> RequestError:
+        """Return the error for a deadline that has passed.
+
+        :param problem: what happened before
+        """
+        return self._error(TimeExceeded, request, problem, advice)
 
     def connection(self, error: Exception, request: Request) -> NsmlError | TimeoutError:
-        """Return the error for a connection that failed, or broke before the response was complete."""
+        """Return the error for a connection that failed, or broke before the response was complete.
+
+        It is a TimeoutError if no data arrived in time, and a ConfigurationError if a setting of this machine is the reason.
+        """
         # In a body, requests may report a timeout as a broken connection.
         if isinstance(error, exceptions.Timeout) or isinstance(_root_cause(error), ReadTimeoutError):
             return TimeoutError()
@@ -218,10 +224,6 @@ class Failures:
 
     def _error(self, kind: type[RequestError], request: Request, problem: str, advice: str) -> RequestError:
         return kind(request.what, request.where(self._api_url), problem, advice)
-
-    @property
-    def _host(self) -> str:
-        return urlsplit(self._api_url).netloc
 
     def _ids(self, response: requests.Response) -> str:
         """Return the IDs of a response for the vendor's support, in words."""

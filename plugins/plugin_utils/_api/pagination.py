@@ -102,7 +102,7 @@ class PageRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """The response to a request for one page.
+    """The response to a request for one page. A dataclass, because named tuples have a method ``count``.
 
     :param count: ``totalCount``, None if it is missing or not an integer
     :param refusal: the error that the service sent instead of rows, None if it sent rows

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is sent to the API: requests, the URL, which is checked before keys are sent there, and the gateway's signature v2."""
+"""Represent a request, check the API's URL before keys are sent there, and sign a request with the gateway's signature v2."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ class Transport:
         """
         seconds = min(self._timeout, deadline.remaining())
         if seconds <= 0:
-            raise self._failures.deadline(request, deadline)
+            raise self._failures.deadline(request, *deadline.explain())
         with self._lock:
             self.requests_made += 1
         began = time.monotonic()
@@ -261,14 +261,14 @@ class Transport:
             value = attempt(
                 lambda: self._exchange(request, deadline, seconds),
                 seconds,
-                silence=deadline.until_notice(),
+                notify_after=deadline.until_notice(),
                 notify=lambda: self._report_wait(request, deadline, "no response yet"),
             )
         except (TimeoutError, RequestError) as error:
             if isinstance(error, RequestError):
                 failure = error
             elif seconds < self._timeout:
-                failure = self._failures.deadline(request, deadline)
+                failure = self._failures.deadline(request, *deadline.explain())
             else:
                 failure = self._failures.timeout(request, seconds)
             trace(outcome(failure))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import ExistingNames, Host, lay_out
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import ExistingNames, Host, lay_out
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.changes import (
     EXITED,
     GONE,

@@ -22,7 +22,6 @@ from ansible.utils.vars import combine_vars
 from jinja2.parser import Parser
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import did_you_mean, readable
 
 try:
@@ -102,6 +101,17 @@ class ExpressionOptions(NamedTuple):
     strict: bool
 
 
+class Constructed(NamedTuple):
+    """What expressions add to hosts.
+
+    :param variables: the composed variables of each host
+    :param memberships: group, host, and the parent of the group, empty if there is none
+    """
+
+    variables: dict[str, dict[str, Any]]
+    memberships: list[tuple[str, str, str]]
+
+
 class _Expression:
     """One expression of the user, its option, and its failures."""
 
@@ -174,31 +184,38 @@ class Expressions:
                 return str.__str__(str(name))  # up to 2.18, str() keeps the mark of a marked string
         return None
 
-    def construct(self, plan: InventoryPlan, of_source: Variables, earlier: Mapping[str, Variables]) -> None:
-        """Add the composed variables and the groups of the user to the plan.
+    def construct(
+        self,
+        hosts: Mapping[str, Variables],
+        group_names: Callable[[], Mapping[str, list[str]]],
+        of_source: Variables,
+        earlier: Mapping[str, Variables],
+    ) -> Constructed:
+        """Return the composed variables and the groups of the user.
 
+        :param hosts: the variables of each host
+        :param group_names: returns the sorted names of the groups of each host, without those of the user
         :param of_source: the variables that Ansible sets for each new host of this source
         :param earlier: the variables of each host of earlier sources; they may be templates
         """
+        constructed = Constructed({}, [])
         if not (self._compose or self._groups or self._keyed_groups):
-            return
-        group_names = plan.group_names()
-        for host, own in plan.hosts.items():
+            return constructed
+        names_of_groups = group_names()
+        for host, own in hosts.items():
             magic = {"inventory_hostname": host, "inventory_hostname_short": host.partition(".")[0]}
             before = earlier.get(host, {})
             self._templates = self._extra.keys() | (before.keys() - own.keys())
-            variables = {**of_source, **before, **own, **magic, "group_names": group_names[host]}
-            plan.composed[host] = self._composed(host, variables)
-            variables |= plan.composed[host]
+            variables = {**of_source, **before, **own, **magic, "group_names": names_of_groups[host]}
+            constructed.variables[host] = self._composed(host, variables)
+            variables |= constructed.variables[host]
             for group, expression in self._groups.items():
                 if self._attempt(expression, host, self._holds, expression.text, variables):
-                    plan.add_member(group, host)
+                    constructed.memberships.append((group, host, ""))
             for expression, keyed in self._keyed_groups:
                 names, parent = self._attempt(expression, host, self._keyed, keyed, variables) or ((), "")
-                for name in names:
-                    plan.add_member(name, host)
-                    if parent:
-                        plan.add_parent(name, parent)
+                constructed.memberships.extend((name, host, parent) for name in names)
+        return constructed
 
     def _composed(self, host: str, variables: Variables) -> dict[str, Any]:
         """Return the composed variables, without those whose expressions fail."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ansible.inventory.host import Host
 from ansible.utils.path import basedir
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import ALL, ExistingNames
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import unmarked
 
 if TYPE_CHECKING:
@@ -43,14 +43,14 @@ class Existing(NamedTuple):
     """
 
     variables: dict[str, dict[str, Any]]
-    names: naming.ExistingNames
+    names: ExistingNames
     parents: dict[str, list[str]]
     of_source: dict[str, Any]
 
 
 def existing(inventory: InventoryData) -> Existing:
     """Return the content of the inventory."""
-    names = naming.ExistingNames(group_names=set(inventory.groups))
+    names = ExistingNames(group_names=set(inventory.groups))
     variables = {}
     for name, host in inventory.hosts.items():
         # In Ansible, the name of a variable may be a number, which no expression can use.
@@ -101,7 +101,7 @@ def _add_groups(inventory: InventoryData, plan: InventoryPlan) -> None:
                 groups[name].add_host(host)
     for child, parents in plan.parents.items():
         for parent in parents:
-            if parent == naming.ALL and child in new and child in plan.own:  # all its hosts are in ALL
+            if parent == ALL and child in new and child in plan.own:  # all its hosts are in ALL
                 groups[parent].child_groups.append(groups[child])
                 groups[child].parent_groups.append(groups[parent])
                 groups[child].depth = groups[parent].depth + 1

@@ -20,6 +20,7 @@ from ansible import template
 # Strings that are neither templates nor, if a play evaluates them again, expressions that call something.
 _SAFE = re.compile(r"[A-Za-z0-9 .,:/@+=_\[\]-]*")
 
+# Checked first, because many values are of these types.
 _WITHOUT_STRINGS = frozenset({int, float, bool, type(None)})
 
 

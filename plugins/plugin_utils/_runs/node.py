@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, text
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, nearest_state, phase, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import integer, readable, text
 
 # The documentation spells this field in two ways: the field table is wrong, and the example is right.
 _MISSPELLED, _SPELLED = "tcpProts", "tcpPorts"
@@ -88,7 +88,7 @@ def nodes_of_run(rows: Sequence[Mapping[str, Any]], run: Run) -> list[Node]:
 
     :param rows: the rows of all nodes of the run, each with a node ID
     """
-    ranks = [_rank(row.get("rank")) for row in rows]
+    ranks = [_rank(integer(row.get("rank"))) for row in rows]
     world_size = len({rank for rank in ranks if rank is not None}) + ranks.count(None)
     nodes = [_node(row, run, rank, world_size) for row, rank in zip(rows, ranks)]
     holders = {node.rank: node.id for node in sorted(nodes, key=_claim)}
@@ -103,6 +103,22 @@ def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
         return nodes
     in_use = {_endpoint(node) for node in nodes if node.host and node.port and not node.exited}
     return [node._replace(is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
+
+
+def warnings_of_states(nodes: Sequence[Node], wanted: Set[str]) -> list[str]:
+    """Return a warning if no node is in a wanted state, and one for each misspelled state. The set of states is open.
+
+    :param nodes: all nodes of one reading; there is no warning if there are none
+    """
+    seen = {node.state or "none" for node in nodes}
+    warnings = []
+    if seen and wanted and not wanted & seen:
+        names, available = (", ".join(sorted(states)) for states in (wanted, seen))
+        warnings.append(f"No node matches 'states': {names}. States of the nodes: {available}.")
+    for name in sorted(wanted - seen) if seen else ():
+        if nearest := nearest_state(name, seen):
+            warnings.append(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?")
+    return [readable(warning) for warning in warnings]
 
 
 def _endpoint(node: Node) -> tuple[str, int | None]:
@@ -128,7 +144,7 @@ def _node(row: Mapping[str, Any], run: Run, rank: int | None, world_size: int) -
         rank=rank,
         state=state_name(text(row.get("state"))),
         host=_address(row.get("host")),
-        port=_port(row.get("sshPort")),
+        port=_port(integer(row.get("sshPort"))),
         exit_code=integer(row.get("exitCode")),
         created=text(row.get("createTime")) or "",
         world_size=world_size,
@@ -191,8 +207,7 @@ def prefix_of(variables: Mapping[str, Any]) -> str | None:
     )
 
 
-def _rank(value: object) -> int | None:
-    rank = integer(value)
+def _rank(rank: int | None) -> int | None:
     return rank if rank is not None and rank >= 0 else None
 
 
@@ -201,8 +216,7 @@ def _address(value: object) -> str | None:
     return address if len(address) < 256 and _ADDRESS.fullmatch(address) else None
 
 
-def _port(value: object) -> int | None:
-    port = integer(value)
+def _port(port: int | None) -> int | None:
     return port if port is not None and 1 <= port <= 65535 else None
 
 

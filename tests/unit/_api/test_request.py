@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The URL that keys may be sent to, and the gateway's signature v2."""
+"""Requests, the URL that keys may be sent to, and the gateway's signature v2."""
 
 from __future__ import annotations
 
@@ -10,22 +10,8 @@ import pytest
 import requests
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import SignatureV2, check_url, sign
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request, SignatureV2, check_url, sign
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError
-
-ACCESS_KEY = "testAccessKey0000000"
-SECRET_KEY = "testSecretKey00000000000000000000000000"
-API_KEY = "testApiKey000000000000000000000000000000"
-TIMESTAMP = "1505290625682"
-
-# Cross-checked with openssl; the vendor publishes none.
-VECTORS = {
-    "/photos/puppy.jpg?query1=&query2": "LFS4xFzr56PJJuclmvNzKwxfUoZeVuQMrxsklf6S1vo=",
-    "/nsml/v1/projects?page=1&pageSize=10": "x+MBjWxP7HbwCyg/EO/FgCgCzzDibB3um00WLPRRSsA=",
-    "/nsml/v1/projects/runs?page=1&pageSize=10": "3CACMcEw6rinQ158QWLw+8SItelrhdpAEFxKik80P9Q=",
-    "/nsml/v1/projects/abc123ygz0iujnxyz/runs/2/nodes": "llc5svo5Rob2vWXDx+z1Y86yG8IkxCFiVmGlSKlwcYc=",
-    "/nsml/v1/projects/abc123ygz0iujnxyz/runs/2/nodes?page=1&pageSize=100": "CTHdMCjBleiYRS0LlPhl3ypdNJrjx++eJ2zTYt0z1gc=",
-}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +79,37 @@ def test_brackets_never_hide_another_machine(host: str) -> None:
     for scheme in ("http", "https"):
         with pytest.raises(ConfigurationError):
             check_url(f"{scheme}://{host}/v1")
+
+
+@pytest.mark.parametrize(
+    ("request_", "url"),
+    [
+        (Request("the projects", "/projects"), "/projects"),
+        (Request("the projects", "/projects", {"page": 2}), "/projects?page=2"),
+        (
+            Request("the nodes", "/projects/a%2Fb/runs/2/nodes", {"page": 1, "pageSize": 10}),
+            "/projects/a%2Fb/runs/2/nodes?page=1&pageSize=10",
+        ),
+    ],
+)
+def test_a_request_has_a_url_below_that_of_the_api_and_is_named_without_the_server(request_: Request, url: str) -> None:
+    assert request_.url("https://nsml.example/nsml/v1") == f"https://nsml.example/nsml/v1{url}"
+    assert request_.where("https://nsml.example/nsml/v1") == f"GET /nsml/v1{url}"
+
+
+ACCESS_KEY = "testAccessKey0000000"
+SECRET_KEY = "testSecretKey00000000000000000000000000"
+API_KEY = "testApiKey000000000000000000000000000000"
+TIMESTAMP = "1505290625682"
+
+# Cross-checked with openssl; the vendor publishes none.
+VECTORS = {
+    "/photos/puppy.jpg?query1=&query2": "LFS4xFzr56PJJuclmvNzKwxfUoZeVuQMrxsklf6S1vo=",
+    "/nsml/v1/projects?page=1&pageSize=10": "x+MBjWxP7HbwCyg/EO/FgCgCzzDibB3um00WLPRRSsA=",
+    "/nsml/v1/projects/runs?page=1&pageSize=10": "3CACMcEw6rinQ158QWLw+8SItelrhdpAEFxKik80P9Q=",
+    "/nsml/v1/projects/abc123ygz0iujnxyz/runs/2/nodes": "llc5svo5Rob2vWXDx+z1Y86yG8IkxCFiVmGlSKlwcYc=",
+    "/nsml/v1/projects/abc123ygz0iujnxyz/runs/2/nodes?page=1&pageSize=100": "CTHdMCjBleiYRS0LlPhl3ypdNJrjx++eJ2zTYt0z1gc=",
+}
 
 
 @pytest.mark.parametrize(("path", "signature"), VECTORS.items())

@@ -21,7 +21,6 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.template import Templar
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import ConfigurationError, ExpressionError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import (
     ExpressionOptions,
     Expressions,
@@ -29,7 +28,13 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions
     check_syntax,
     compiled_once,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import (
+    ExistingNames,
+    Host,
+    InventoryPlan,
+    lay_out,
+    safe_group,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
@@ -227,7 +232,7 @@ def test_a_keyed_group_is_as_ansible_makes_it(entry: dict[str, Any]) -> None:
     marked = {name: trusted(value) if isinstance(value, str) else value for name, value in entry.items()}
     ansibles = Ansibles({})
     # The names are made safe by the collection's own rule, whatever Ansible is configured to do.
-    ansibles._sanitize_group_name = naming.safe_group
+    ansibles._sanitize_group_name = safe_group
     for host, variables in HOSTS.items():
         ansibles._add_host_to_keyed_groups([marked], untrusted(variables), host, fetch_hostvars=False)
     assert ansibles.inventory is not None
@@ -243,7 +248,8 @@ def test_a_keyed_group_is_as_ansible_makes_it(entry: dict[str, Any]) -> None:
     )
     plan = planned()
     before = set(plan.members)
-    Expressions(Templar(loader=DataLoader()), options(keyed_groups=(keyed,)), {}).construct(plan, {}, {})
+    expressions = Expressions(Templar(loader=DataLoader()), options(keyed_groups=(keyed,)), {})
+    plan.add(expressions.construct(plan.hosts, plan.group_names, {}, {}))
 
     made = {name: set(hosts) for name, hosts in plan.members.items() if name not in before}
     assert made == {
@@ -257,8 +263,8 @@ def test_a_keyed_group_is_as_ansible_makes_it(entry: dict[str, Any]) -> None:
 def planned() -> InventoryPlan:
     """Return a plan with these hosts."""
     nodes = nodes_of_run(rows(2), Run("p1", "2", "bert"))
-    hosts = [naming.Host(node, node.name, untrusted(HOSTS[node.name])) for node in nodes]
-    return InventoryPlan(naming.lay_out(hosts, (), naming.ExistingNames(), strict=True))
+    hosts = [Host(node, node.name, untrusted(HOSTS[node.name])) for node in nodes]
+    return InventoryPlan(lay_out(hosts, (), ExistingNames(), strict=True))
 
 
 # Compilations

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import (
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import (
     GROUP_BY,
     ExistingNames,
     Host,

@@ -9,8 +9,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import NamingError
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.naming import GROUP_BY, ExistingNames, Host, lay_out
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Constructed
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import (
+    GROUP_BY,
+    ExistingNames,
+    Host,
+    InventoryPlan,
+    lay_out,
+)
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
 from ansible_collections.navercloud.nsml.tests.unit.inventory import rows
@@ -38,15 +44,22 @@ def test_a_plan_holds_the_layout_in_its_order() -> None:
 def test_what_is_added_twice_is_there_once() -> None:
     planned = plan()
     for _time in range(2):
-        planned.add_member("web", "bert-2-1")
-        planned.add_member("web", "bert-2-0")
-        planned.add_parent("nsml_rank_0", "web")
-        planned.add_parent("web", "nsml_ready")
-        planned.add_parent("web", "above")
+        planned.add(
+            Constructed(
+                {"bert-2-0": {"a": 1}},
+                [
+                    ("web", "bert-2-1", ""),
+                    ("web", "bert-2-0", "nsml_ready"),
+                    ("nsml_rank_0", "bert-2-0", "web"),
+                    ("web", "bert-2-0", "above"),
+                ],
+            )
+        )
     assert list(planned.members["web"]) == ["bert-2-1", "bert-2-0"]
     assert planned.parents["nsml_rank_0"] == {"nsml": None, "web": None}
     assert planned.parents["web"] == {"nsml_ready": None, "above": None}
     assert planned.members["above"] == {}
+    assert planned.composed == {"bert-2-0": {"a": 1}}
 
 
 def test_the_group_of_ready_nodes_exists_where_no_node_is_ready() -> None:

@@ -13,7 +13,8 @@ from ansible.inventory.data import InventoryData
 from ansible.inventory.group import Group
 from ansible.inventory.host import Host
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import naming
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import plan as _plan
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Constructed
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import populate
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
@@ -26,15 +27,16 @@ SOURCE = "/tmp/bert.nsml.yml"
 def planned(*, above: bool) -> InventoryPlan:
     """Return a plan with all that a plan may hold; ``nsml`` may be below another group, which changes the depth of all."""
     nodes = nodes_of_run(rows(3), Run("p1", "2", "bert"))
-    hosts = [naming.Host(node, node.name, {"rank": node.rank, "labels": {"a": 1}}) for node in nodes]
-    plan = InventoryPlan(naming.lay_out(hosts, naming.GROUP_BY, naming.ExistingNames(), strict=True))
-    plan.composed = {host: {"number": 1, "text": "a", "list": ["a"], "labels": {"b": 2}} for host in plan.hosts}
-    plan.add_member("web", "bert-2-1")
-    plan.add_parent("web", "site")
-    plan.add_parent("nsml_rank_1", "site")
-    if above:
-        plan.add_parent("nsml", "above")
-    plan.add_member("team", "bert-2-2")
+    hosts = [_plan.Host(node, node.name, {"rank": node.rank, "labels": {"a": 1}}) for node in nodes]
+    plan = InventoryPlan(_plan.lay_out(hosts, _plan.GROUP_BY, _plan.ExistingNames(), strict=True))
+    composed = {host: {"number": 1, "text": "a", "list": ["a"], "labels": {"b": 2}} for host in plan.hosts}
+    memberships = [
+        ("web", "bert-2-1", "site"),
+        ("nsml_rank_1", "bert-2-1", "site"),
+        *([("nsml", "bert-2-1", "above")] if above else []),
+        ("team", "bert-2-2", ""),
+    ]
+    plan.add(Constructed(composed, memberships))
     return plan
 
 
