@@ -350,7 +350,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate im
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import untrusted, without_origin
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import node as _node
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.cache import read_cached
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable
 
 try:
@@ -457,7 +456,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
         if self._is_cached and self._open_cache():
             name = self.get_option("cache_plugin")
-            return read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
+            return _source.read_cached(options, reporter, self._cache, name=name, refresh=refresh, damage=AnsibleError).runs
         return _source.read(options, reporter).runs
 
     def _open_cache(self) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Snapshot
@@ -34,15 +34,15 @@ KEY = "navercloud_nsml_0"
 def key(
     url: str = URL, access_key: str = ACCESS_KEY, projects: tuple[str, ...] = ("bert",), runs: tuple[str, ...] = ("2",)
 ) -> str:
-    return _cache.cache_key(url, access_key, Selection(projects, runs))
+    return _source.cache_key(url, access_key, Selection(projects, runs))
 
 
 def changed(**parts: Any) -> str:
-    return json.dumps({**json.loads(_cache.dump(SNAPSHOT, KEY)), **parts})
+    return json.dumps({**json.loads(_source.dump(SNAPSHOT, KEY)), **parts})
 
 
 def test_what_was_dumped_is_loaded_as_it_was() -> None:
-    assert _cache.load(_cache.dump(SNAPSHOT, KEY), KEY) == SNAPSHOT
+    assert _source.load(_source.dump(SNAPSHOT, KEY), KEY) == SNAPSHOT
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_the_key_shows_nothing_and_is_a_safe_file_name() -> None:
 
 
 def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, dumped = key(), _cache.dump(SNAPSHOT, key())
-    monkeypatch.setattr(_cache, "_VERSION", "another")
+    before, dumped = key(), _source.dump(SNAPSHOT, key())
+    monkeypatch.setattr(_source, "_VERSION", "another")
     assert key() != before
-    assert _cache.load(dumped, key()) is None
+    assert _source.load(dumped, key()) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
         "[]",
         "null",
         "{}",
-        _cache.dump(SNAPSHOT, KEY)[:-9],
+        _source.dump(SNAPSHOT, KEY)[:-9],
         "[" * 100_000,
         changed(key=None),
         changed(key="navercloud_nsml_1"),
@@ -111,7 +111,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
     ],
 )
 def test_what_is_damaged_is_a_miss(damaged: object) -> None:
-    assert _cache.load(damaged, KEY) is None
+    assert _source.load(damaged, KEY) is None
 
 
 JSON = st.recursive(
@@ -123,6 +123,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_anything_at_all_is_loaded_or_a_miss(value: Any) -> None:
-    assert _cache.load(value, KEY) is None
-    assert _cache.load(json.dumps(value), KEY) is None
-    assert _cache.load(changed(runs=value), KEY) in (None, Snapshot([], 12.5))
+    assert _source.load(value, KEY) is None
+    assert _source.load(json.dumps(value), KEY) is None
+    assert _source.load(changed(runs=value), KEY) in (None, Snapshot([], 12.5))

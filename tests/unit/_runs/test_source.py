@@ -30,7 +30,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     WaitError,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._options import Options
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import cache as _cache
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import source as _source
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.source import Snapshot
@@ -82,7 +81,7 @@ def chosen(**changes: Any) -> Options:
 def read_cached(
     wanted: Options, reporter: _source.Reporter, cache: dict[str, Any], *, name: str = "jsonfile", refresh: bool = False
 ) -> list[RunRows]:
-    return _cache.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError).runs
+    return _source.read_cached(wanted, reporter, cache, name=name, refresh=refresh, damage=AnsibleError).runs
 
 
 def sent(call: int = 0) -> requests.PreparedRequest:
@@ -345,13 +344,13 @@ def test_without_a_time_to_wait_the_nodes_are_taken_as_they_are(printed: Printed
 
 
 def key_of(wanted: Options, access_key: str | None = KEYS.access_key) -> str:
-    return _cache.cache_key(wanted.api_url, str(access_key), wanted.selection)
+    return _source.cache_key(wanted.api_url, str(access_key), wanted.selection)
 
 
 def stored(read: list[RunRows], wanted: Options, seconds_ago: float = 0) -> dict[str, Any]:
     """Return a cache that holds this."""
     key = key_of(wanted)
-    return {key: _cache.dump(Snapshot(read, time.time() - seconds_ago), key)}
+    return {key: _source.dump(Snapshot(read, time.time() - seconds_ago), key)}
 
 
 RUN = Run(PROJECT_ID, "2", "project")
@@ -389,7 +388,7 @@ def test_a_miss_is_read_and_stored(printed: Printed, held: dict[str, Any], refre
     read = read_cached(chosen(), printed.reporter, cache, refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
     assert printed.counts[0].startswith("Nodes: 4, runs: 1, from the service, requests: 1,")
-    snapshot = _cache.load(cache[key_of(chosen())], key_of(chosen()))
+    snapshot = _source.load(cache[key_of(chosen())], key_of(chosen()))
     assert snapshot
     assert snapshot.runs == read
     assert 0 <= time.time() - snapshot.read_at < 10
