@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import Node, nodes_of_runs, place_in_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunKey, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase
 
 READY, UNREADY, EXITED, GONE, CHANGED = "ready", "unready", "exited", "gone", "changed"
 RUN_READY, RUN_ENDED = "run_ready", "run_ended"
@@ -226,7 +226,7 @@ class _RunStep:
         self.after = self._run(nodes)._replace(nodes=nodes)
 
     def _has_ended(self) -> bool:
-        if self.is_lost or phase(self.run.status) is Phase.ENDED:
+        if self.is_lost or self.run.phase is Phase.ENDED:
             return True
         before = self.before
         return self._all_exited and (self.is_first or bool(before and (before.all_exited or before.has_ended)))

@@ -26,7 +26,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import ACTIVE, ALL, KEYWORDS, LATEST, Selection
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase, state_name
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, state_name
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, did_you_mean, readable, shortened, text
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
         except StatusError as error:
             if error.status not in NO_SUCH_LIST | {OWN_CODE}:
                 raise
-            if error.status == OWN_CODE or phase(run.status) not in (Phase.BEGINNING, Phase.ENDED):
+            if error.status == OWN_CODE or run.phase not in (Phase.BEGINNING, Phase.ENDED):
                 # Its nodes may still come, so this does not end the waiting.
                 advice = f"The service lists this run ({readable(run.status or 'no status')}), but not its nodes. {_TRY_AGAIN}"
                 raise _with_hint(ResponseError(error.what, error.where, error.problem, advice), runs) from None
@@ -242,7 +242,7 @@ class Discovery:
             for run in mine
             if run.name in selection.names
             or ALL in selection.runs
-            or (ACTIVE in selection.runs and phase(run.status) is not Phase.ENDED)
+            or (ACTIVE in selection.runs and run.phase is not Phase.ENDED)
             or (LATEST in selection.runs and run is newest[run.project_id])
         ]
         self.available = ""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable
 
 # What identifies a run: project ID and run name.
@@ -50,6 +51,11 @@ class Run(NamedTuple):
     def number(self) -> float:
         """The number of the run. It is infinite if the name is not a number, so that the run comes last."""
         return int(self.name) if re.fullmatch(r"[0-9]{1,18}", self.name) else math.inf
+
+    @property
+    def phase(self) -> Phase:
+        """The phase of the run, by its status."""
+        return phase(self.status)
 
     @property
     def description(self) -> str:

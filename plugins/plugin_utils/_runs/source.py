@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import credentials as _credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs import waiting as _waiting
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase, phase
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row, readable, shortened, text
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> Non
 
 def _is_expected(run: Run, selection: Selection) -> bool:
     """Return whether a run should have nodes: it was chosen by name, or it has begun and not ended."""
-    return run.name in selection.names or phase(run.status) in (Phase.BEGINNING, Phase.UNDER_WAY)
+    return run.name in selection.names or run.phase in (Phase.BEGINNING, Phase.UNDER_WAY)
 
 
 def _named(runs: Sequence[Run]) -> str:

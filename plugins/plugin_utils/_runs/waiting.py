@@ -148,7 +148,7 @@ def are_ready(runs: Sequence[RunRows], wait_options: WaitOptions, selection: Sel
 
 def is_idle(found: RunRows, selection: Selection) -> bool:
     """Return whether a keyword chose the run, it has no nodes, and its status is unknown, so that it may never have any."""
-    return not found.rows and found.run.name not in selection.names and phase(found.run.status) is Phase.UNKNOWN
+    return not found.rows and found.run.name not in selection.names and found.run.phase is Phase.UNKNOWN
 
 
 class _Watch:
