@@ -221,12 +221,15 @@ class Transport:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
+                is_retried = is_worth_retrying(error)
+                if is_retried and deadline.remaining() > 0:
+                    deadline.note_failure(error)
                 met.append(outcome(error))
                 stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
                     error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
                 retries = min(self._retries, _NAME_RETRIES) if isinstance(error, HostNotFound) else self._retries
-                if len(met) > retries or not is_worth_retrying(error) or (probe and stumbles > _PROBE_RETRIES):
+                if len(met) > retries or not is_retried or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
@@ -272,8 +275,6 @@ class Transport:
             else:
                 failure = self._failures.timeout(request, seconds)
             trace(outcome(failure))
-            if is_worth_retrying(failure) and deadline.remaining() > 0:
-                deadline.note_failure(failure)
             raise failure from None
         deadline.note_answer()
         trace(", ".join(filter(None, ["200", readable_body(describe(value), self._credentials.redact)])))
