@@ -72,7 +72,7 @@ PROSE = ("docs/docsite/**/*.rst", "docs/**/*.md", "*.md")
 MUTMUT = """
 [tool.mutmut]
 source_paths = ["{collection}/plugins/plugin_utils/{module}.py"]
-pytest_add_cli_args_test_selection = ["{collection}/tests/unit/{test}.py"]
+pytest_add_cli_args_test_selection = {tests}
 also_copy = ["ansible_collections"]
 """
 
@@ -261,11 +261,16 @@ def mutation(session: nox.Session) -> None:
     install_with_newest_core(session, "mutmut>=3.8", *TEST_TOOLS)
     utils = ROOT / "plugins/plugin_utils"
     modules = [path.relative_to(utils).with_suffix("") for path in sorted(utils.rglob("*.py"))]
-    tests = {str(module): module.with_name(f"test_{module.name.removeprefix('_')}") for module in modules}
-    for module in session.posargs or [name for name, test in tests.items() if (ROOT / f"tests/unit/{test}.py").exists()]:
+    tests = {
+        str(module): sorted((ROOT / "tests/unit" / module.parent).glob(f"test_{module.name.removeprefix('_')}*.py"))
+        for module in modules
+    }
+    for module in session.posargs or [name for name, files in tests.items() if files]:
         with collection_tree() as collection:
             tree = collection.parents[2]
-            settings = MUTMUT.format(collection=collection.relative_to(tree), module=module, test=tests[module])
+            within = collection.relative_to(tree)
+            files = [str(within / path.relative_to(ROOT)) for path in tests[module]]
+            settings = MUTMUT.format(collection=within, module=module, tests=json.dumps(files))
             (tree / "pyproject.toml").write_text(settings, encoding="utf-8")
             with session.chdir(tree):  # the tree is removed when its module is done
                 session.run("mutmut", "run", silent=True)

@@ -20,7 +20,6 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.endpoints imp
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.pagination import NotSettled, Page, PageRequest
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     OWN_CODE,
     IncompleteError,
@@ -33,7 +32,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import Row
 
 if TYPE_CHECKING:
-    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+    from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 
 # The responses to a page beyond the end of the list. Page 1 may be beyond the end if pages are numbered from 0.
 _NO_SUCH_PAGE = frozenset({OWN_CODE, 400, 404, 406})

@@ -42,7 +42,7 @@ _thread = threading.local()
 
 
 def attempt(exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
-    """Return the result of an exchange, or raise its error. It runs on its own thread.
+    """Return the result of an exchange, or raise its error. The exchange runs on its own thread.
 
     The thread ends within a moment after this returns, unless it is in a DNS lookup.
 

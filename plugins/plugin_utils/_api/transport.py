@@ -60,18 +60,9 @@ _PROBE_RETRIES = 2
 # A name that does not exist rarely exists a moment later.
 _NAME_RETRIES = 1
 
-
 # Seconds until the first report of a wait, and between two reports.
 _FIRST_NOTICE = 3.0
 _NOTICE_INTERVAL = 30.0
-
-
-def _ignore(_line: str) -> None:
-    """Ignore a line."""
-
-
-def _no_description(_value: object) -> str:
-    return ""
 
 
 class Deadline:
@@ -143,6 +134,14 @@ class Deadline:
         if self._answers:
             return f"{over}. Responses before the deadline: {self._answers}.", "Increase 'deadline'."
         return f"{over} without a response.", "Check the network and 'api_url', or increase 'deadline'."
+
+
+def _ignore(_line: str) -> None:
+    """Ignore a line."""
+
+
+def _no_description(_value: object) -> str:
+    return ""
 
 
 class Transport:
@@ -221,15 +220,15 @@ class Transport:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
-                is_retried = is_worth_retrying(error)
-                if is_retried and deadline.remaining() > 0:
+                may_pass = is_worth_retrying(error)
+                if may_pass and deadline.remaining() > 0:
                     deadline.note_failure(error)
                 met.append(outcome(error))
                 stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
                     error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
                 retries = min(self._retries, _NAME_RETRIES) if isinstance(error, HostNotFound) else self._retries
-                if len(met) > retries or not is_retried or (probe and stumbles > _PROBE_RETRIES):
+                if len(met) > retries or not may_pass or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()

@@ -194,7 +194,7 @@ class Expressions:
         """Return the composed variables and the groups of the user.
 
         :param hosts: the variables of each host
-        :param group_names: returns the sorted names of the groups of each host, without those of the user
+        :param group_names: returns the sorted names of the groups of each host, without those of the user; called only if needed
         :param of_source: the variables that Ansible sets for each new host of this source
         :param earlier: the variables of each host of earlier sources; they may be templates
         """

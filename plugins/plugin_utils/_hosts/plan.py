@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan what is added to the inventory: hosts with unique names, and groups, in a fixed order. The inventory does not change."""
+"""Plan what is added to the inventory: hosts with unique names, and groups, in a fixed order. Does not use Ansible."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ GROUP_BY = ("project", "run", "state", "rank")
 
 _LONGEST_NAME = 128
 
+# The group above all groups.
+_ROOT = "all"
+
 # Names with a special meaning in Ansible. A node must not be mistaken for the control node or for a group.
-_RESERVED = frozenset({"all", "ungrouped", "localhost", "127.0.0.1", ALL, READY})
+_RESERVED = frozenset({_ROOT, "ungrouped", "localhost", "127.0.0.1", ALL, READY})
 
 # The variables that replace the host name when Ansible connects.
 _ADDRESSES = ("ansible_host", "ansible_ssh_host")
 
 # The identity of a node: project ID and run name, as in its row, and node ID.
-# The group above all groups.
-_ROOT = "all"
-
 NodeIdentity = tuple[str, str, str]
 
 
@@ -64,7 +64,7 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True)
 class ExistingNames:
-    """The names that other sources use, and that must keep their meaning.
+    """The names that other sources use, and that must keep their meaning. More names can be added.
 
     :param names: the host name and the identity of each node
     :param groups: the name of each group of a project or run, with the value for which it was made
@@ -100,64 +100,6 @@ class ExistingNames:
                 self.groups[group] = project_id, run_name
             elif group.startswith("nsml_rank_"):
                 self.ranks[group, project_id, run_name] = node_id
-
-
-class InventoryPlan:
-    """Hosts with their variables, and groups with their members and parent groups, in order.
-
-    ``own`` are the names of the groups of the layout. ``composed`` are the composed variables of each host.
-    """
-
-    def __init__(self, layout: Layout) -> None:
-        self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
-        # READY exists even without members, because ``groups['nsml_ready']`` in a play would be an error otherwise.
-        layout_groups = layout.groups if READY in layout.groups else {**layout.groups, READY: []}
-        self.own = layout_groups.keys()
-        self.composed: dict[str, dict[str, Any]] = {}
-        self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
-        self.members |= {group: dict.fromkeys(names) for group, names in layout_groups.items()}
-        self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout_groups}
-
-    def add(self, constructed: Constructed) -> None:
-        """Add composed variables and groups. A group and its parent are created if they do not exist."""
-        self.composed.update(constructed.variables)
-        for group, host, parent in constructed.memberships:
-            self.members.setdefault(group, {})[host] = None
-            if parent:
-                self.members.setdefault(parent, {})
-                self.parents.setdefault(group, {})[parent] = None
-
-    def group_names(self) -> dict[str, list[str]]:
-        """Return the sorted names of the groups of each host, as in Ansible's variable ``group_names``."""
-        names: dict[str, list[str]] = {host: [] for host in self.hosts}
-        for group in sorted(self.members):
-            for host in self.members[group]:
-                names[host].append(group)
-        return names
-
-    def check(self, hosts: Set[str], parents: Mapping[str, Iterable[str]]) -> None:
-        """Check that the plan fits the inventory.
-
-        :param hosts: the names of the hosts of other sources
-        :param parents: the names of the groups of other sources, each with the names of its parent groups
-        :raises NamingError: a host and a group have the same name, or groups would contain each other
-        """
-        clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
-        if clashes:
-            raise NamingError(
-                f"A host and a group have the same name: {', '.join(sorted(clashes))}. Change 'hostnames' or the group name."
-            )
-        above = {
-            group: {*parents.get(group, ()), *self.parents.get(group, ()), *(() if group == _ROOT else (_ROOT,))}
-            for group in (*parents, *self.members)
-        }
-        try:
-            TopologicalSorter(above).prepare()
-        except CycleError as error:
-            raise NamingError(
-                f"Groups cannot contain each other: {', '.join(sorted(set(error.args[1])))}. Change the parent groups in"
-                " 'keyed_groups' or in the other inventory sources."
-            ) from None
 
 
 def lay_out(hosts: Sequence[Host], group_by: Sequence[str], known: ExistingNames, *, strict: bool) -> Layout:
@@ -326,3 +268,61 @@ def _is_held_by_another(group: str, node: Node, known: ExistingNames) -> bool:
 
 def _short_hash(value: Hashable) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:8]
+
+
+class InventoryPlan:
+    """Hosts with their variables, and groups with their members and parent groups, in order.
+
+    ``own`` are the names of the groups of the layout. ``composed`` are the composed variables of each host.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.hosts: dict[str, dict[str, Any]] = {host.name: host.variables for host in layout.hosts}
+        # READY exists even without members, because ``groups['nsml_ready']`` in a play would be an error otherwise.
+        layout_groups = layout.groups if READY in layout.groups else {**layout.groups, READY: []}
+        self.own = layout_groups.keys()
+        self.composed: dict[str, dict[str, Any]] = {}
+        self.members: dict[str, dict[str, None]] = {ALL: dict.fromkeys(self.hosts)}
+        self.members |= {group: dict.fromkeys(names) for group, names in layout_groups.items()}
+        self.parents: dict[str, dict[str, None]] = {group: {ALL: None} for group in layout_groups}
+
+    def add(self, constructed: Constructed) -> None:
+        """Add composed variables and groups. A group and its parent are created if they do not exist."""
+        self.composed.update(constructed.variables)
+        for group, host, parent in constructed.memberships:
+            self.members.setdefault(group, {})[host] = None
+            if parent:
+                self.members.setdefault(parent, {})
+                self.parents.setdefault(group, {})[parent] = None
+
+    def group_names(self) -> dict[str, list[str]]:
+        """Return the sorted names of the groups of each host, as in Ansible's variable ``group_names``."""
+        names: dict[str, list[str]] = {host: [] for host in self.hosts}
+        for group in sorted(self.members):
+            for host in self.members[group]:
+                names[host].append(group)
+        return names
+
+    def check(self, hosts: Set[str], parents: Mapping[str, Iterable[str]]) -> None:
+        """Check that the plan fits the inventory.
+
+        :param hosts: the names of the hosts of other sources
+        :param parents: the names of the groups of other sources, each with the names of its parent groups
+        :raises NamingError: a host and a group have the same name, or groups would contain each other
+        """
+        clashes = self.hosts.keys() & (self.members.keys() | parents.keys()) | self.members.keys() & hosts
+        if clashes:
+            raise NamingError(
+                f"A host and a group have the same name: {', '.join(sorted(clashes))}. Change 'hostnames' or the group name."
+            )
+        above = {
+            group: {*parents.get(group, ()), *self.parents.get(group, ()), *(() if group == _ROOT else (_ROOT,))}
+            for group in (*parents, *self.members)
+        }
+        try:
+            TopologicalSorter(above).prepare()
+        except CycleError as error:
+            raise NamingError(
+                f"Groups cannot contain each other: {', '.join(sorted(set(error.args[1])))}. Change the parent groups in"
+                " 'keyed_groups' or in the other inventory sources."
+            ) from None

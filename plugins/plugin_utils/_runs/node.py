@@ -105,22 +105,6 @@ def nodes_of_runs(runs: Iterable[RunRows]) -> list[Node]:
     return [node._replace(is_superseded=True) if node.exited and _endpoint(node) in in_use else node for node in nodes]
 
 
-def warnings_of_states(nodes: Sequence[Node], wanted: Set[str]) -> list[str]:
-    """Return a warning if no node is in a wanted state, and one for each misspelled state. The set of states is open.
-
-    :param nodes: all nodes of one reading; there is no warning if there are none
-    """
-    seen = {node.state or "none" for node in nodes}
-    warnings = []
-    if seen and wanted and not wanted & seen:
-        names, available = (", ".join(sorted(states)) for states in (wanted, seen))
-        warnings.append(f"No node matches 'states': {names}. States of the nodes: {available}.")
-    for name in sorted(wanted - seen) if seen else ():
-        if nearest := nearest_state(name, seen):
-            warnings.append(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?")
-    return [readable(warning) for warning in warnings]
-
-
 def _endpoint(node: Node) -> tuple[str, int | None]:
     """Return the address and port for a comparison. Case and a final dot do not matter in the name of a machine."""
     return (node.host or "").lower().rstrip("."), node.port
@@ -195,6 +179,22 @@ def _unreachable(name: str) -> str:
     """Return an address that no resolver finds, even with a search domain. Without it, Ansible would look up the host name."""
     label = re.sub(r"[^A-Za-z0-9-]", "-", name).strip("-")[:_LONGEST_LABEL] or "node"
     return f"{label}.not-ready.invalid."
+
+
+def warnings_of_states(nodes: Sequence[Node], wanted: Set[str]) -> list[str]:
+    """Return a warning if no node is in a wanted state, and one for each misspelled state. The set of states is open.
+
+    :param nodes: all nodes of one reading; there is no warning if there are none
+    """
+    seen = {node.state or "none" for node in nodes}
+    warnings = []
+    if seen and wanted and not wanted & seen:
+        names, available = (", ".join(sorted(states)) for states in (wanted, seen))
+        warnings.append(f"No node matches 'states': {names}. States of the nodes: {available}.")
+    for name in sorted(wanted - seen) if seen else ():
+        if nearest := nearest_state(name, seen):
+            warnings.append(f"No node is in the state {name!r} ('states'). Did you mean {nearest!r}?")
+    return [readable(warning) for warning in warnings]
 
 
 def prefix_of(variables: Mapping[str, Any]) -> str | None:

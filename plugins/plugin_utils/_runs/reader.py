@@ -47,9 +47,11 @@ _TRY_AGAIN = "Try again. If the error persists, report this message as an issue.
 # Runs may be deleted and created during a reading.
 _MOST_READINGS = 5
 
+# The statuses of a project that is deleted or being deleted (documented).
 _DELETED = ("deleting", "deleted")
 
-Read = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
+# Returns the rows of each list, in the order of the endpoints.
+ReadLists = Callable[[Sequence[Endpoint]], "list[list[Row]]"]
 
 
 class Reader:
@@ -92,7 +94,7 @@ class Reader:
                 runs = meant
         return _read_nodes(runs, read_lists)
 
-    def _explained(self, error: StatusError, read_lists: Read) -> Sequence[Run]:
+    def _explained(self, error: StatusError, read_lists: ReadLists) -> Sequence[Run]:
         """Return the runs that the user may mean: what looks like an ID may be a name, or a run was just deleted.
 
         :param error: the service's response to the nodes of a run
@@ -107,7 +109,7 @@ class Reader:
             raise error from None
 
 
-def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
+def _read_one_by_one(runs: Sequence[Run], read_lists: ReadLists) -> list[RunRows]:
     """Read the nodes of runs that the service lists, where it has refused the nodes of one of them.
 
     A run that has just begun or has ended, by its status, may have no nodes, and an empty list may be a refusal (inferred). An
@@ -130,7 +132,7 @@ def _read_one_by_one(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
     return found
 
 
-def _read_nodes(runs: Sequence[Run], read_lists: Read) -> list[RunRows]:
+def _read_nodes(runs: Sequence[Run], read_lists: ReadLists) -> list[RunRows]:
     try:
         lists = read_lists([nodes_of(run.project_id, run.name, run.project_title) for run in runs])
     except _OF_ONE_RUN as error:
@@ -179,10 +181,10 @@ class Discovery:
         self._projects: list[Project] | None = None
         self._runs: list[Run] | None = None
 
-    def find(self, read: Read) -> list[Run]:
+    def find(self, read_lists: ReadLists) -> list[Run]:
         """Return the chosen runs, with as few requests as possible.
 
-        :param read: reads complete lists of the API
+        :param read_lists: reads complete lists of the API
         :raises SelectionError: a project or run does not exist, or several projects have the name
         :raises RequestError: a list cannot be read
         """
@@ -192,22 +194,22 @@ class Discovery:
         if projects is None and not selection.needs_projects and not selection.needs_runs:
             return _in_order(Run(project, name) for project in selection.projects for name in selection.names)
         projects, runs = _lists(
-            read, known=projects, projects=projects is None and selection.needs_projects, runs=selection.needs_runs
+            read_lists, known=projects, projects=projects is None and selection.needs_projects, runs=selection.needs_runs
         )
         if projects is None and not {run.project_id for run in runs or ()}.issuperset(selection.projects):
             # A project has no run yet, or does not exist, or what looks like an ID is a name.
-            projects, _none = _lists(read, projects=True, runs=False)
+            projects, _none = _lists(read_lists, projects=True, runs=False)
         return self._choose(projects, runs)
 
-    def explain(self, read: Read) -> list[Run]:
+    def explain(self, read_lists: ReadLists) -> list[Run]:
         """Read the lists of all projects and runs after the service did not find a run, and return the chosen runs.
 
-        :param read: reads complete lists of the API
+        :param read_lists: reads complete lists of the API
         :raises SelectionError: a project or run does not exist; the message lists the available ones
         :raises RequestError: a list cannot be read
         """
         self._projects = self._runs = None
-        return self._choose(*_lists(read, projects=True, runs=True))
+        return self._choose(*_lists(read_lists, projects=True, runs=True))
 
     def _choose(self, projects: list[Project] | None, runs: list[Run] | None) -> list[Run]:
         """Return the chosen runs, and remember those that were found by name.
@@ -267,9 +269,9 @@ class Discovery:
 
 
 def _lists(
-    read: Read, *, projects: bool, runs: bool, known: list[Project] | None = None
+    read_lists: ReadLists, *, projects: bool, runs: bool, known: list[Project] | None = None
 ) -> tuple[list[Project] | None, list[Run] | None]:
-    lists = iter(read([endpoint for endpoint, wanted in ((PROJECTS, projects), (RUNS, runs)) if wanted]))
+    lists = iter(read_lists([endpoint for endpoint, wanted in ((PROJECTS, projects), (RUNS, runs)) if wanted]))
     return (
         [_project(row) for row in next(lists)] if projects else known,
         [_run(row) for row in next(lists)] if runs else None,

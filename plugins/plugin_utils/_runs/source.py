@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.selection import Selection
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.waiting import WaitOptions
 
-
 # Part of the key, so that an entry of another version is never misread.
 _VERSION = 3
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """The options that choose and read runs. The units are those of the plugin's documentation."""
+    """The options that choose and read runs, on which those of the plugin are based. The units are those of its documentation."""
 
     selection: Selection
     api_url: str
@@ -108,14 +107,70 @@ def read_cached(
             f"Cannot read the cache {name!r}: {readable(str(error)).rstrip('.')}. Reading the nodes from the service."
         )
         return read(options, reporter)
-    if (snapshot := load(stored, key)) and _is_enough(snapshot, options):
+    if (snapshot := load_snapshot(stored, key)) and _is_enough(snapshot, options):
         age = max(0.0, time.time() - snapshot.read_at)
         reporter.verbose(f"{_count(snapshot.runs)}, from the cache, {age:.0f} s old")
         _report(snapshot, options, reporter)
         return snapshot
     snapshot = read(options, reporter)
-    cache[key] = dump(snapshot, key)
+    cache[key] = dump_snapshot(snapshot, key)
     return snapshot
+
+
+def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
+    """Return whether the nodes of a snapshot are ready, or the user does not want to wait for them."""
+    return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
+
+
+def cache_key(api_url: str, access_key: str, selection: Selection) -> str:
+    """Return the key of the entry for everything that determines the result. It is a hash, so it reveals nothing."""
+    parts = [_VERSION, api_url.rstrip("/"), access_key, sorted(selection.projects), sorted(selection.runs)]
+    return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+
+
+def dump_snapshot(snapshot: Snapshot, key: str) -> str:
+    """Return a snapshot as JSON, which contains the key."""
+    runs = [{"run": found.run._asdict(), "rows": found.rows} for found in snapshot.runs]
+    return json.dumps({"key": key, "read_at": snapshot.read_at, "available": snapshot.available, "runs": runs})
+
+
+def load_snapshot(value: Any, key: str) -> Snapshot | None:
+    """Return the snapshot that :func:`dump_snapshot` wrote for this key. Return None for anything else, such as a damaged entry."""
+    try:
+        content = json.loads(value)
+        if content["key"] != key:
+            return None
+        runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
+        _check_unique(found.run.key for found in runs)
+        if not content["available"].isprintable():
+            return None
+        return Snapshot(runs, float(content["read_at"]), content["available"])
+    except (ArithmeticError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _run(value: dict[str, str | None]) -> Run:
+    """Return a run of the cache. Any error means that the entry is damaged."""
+    run = Run(**value)  # type: ignore[arg-type]
+    named = all(part and isinstance(part, str) for part in (run.project_id, run.name))
+    if not named or not all(part is None or isinstance(part, str) for part in (run.project_name, run.status)):
+        raise TypeError
+    return run
+
+
+def _rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of a run of the cache. Any error means that the entry is damaged."""
+    ids = [text(row["nodeId"]) for row in rows if isinstance(row, dict)]
+    if len(ids) < len(rows) or not all(ids):
+        raise TypeError
+    _check_unique(ids)
+    return list(rows)
+
+
+def _check_unique(values: Iterable[Hashable]) -> None:
+    listed = list(values)
+    if len(set(listed)) < len(listed):
+        raise ValueError
 
 
 def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
@@ -123,7 +178,7 @@ def read(options: ReadOptions, reporter: Reporter) -> Snapshot:
 
     :raises NsmlError: the runs cannot be read, a list cannot be proven complete, or the nodes did not become ready
     """
-    # Imported here, because a cached inventory does not need them, and requests takes longer to load than such an inventory.
+    # Imported here, because a cached inventory does not need them, and loading requests takes longer than reading one.
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
     from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.reader import Reader
 
@@ -206,11 +261,6 @@ def _with_status(found: RunRows, selection: Selection, status_of: Callable[[Run]
     return found._replace(run=found.run._replace(status=status_of(found.run)))
 
 
-def _is_enough(snapshot: Snapshot, options: ReadOptions) -> bool:
-    """Return whether the nodes of a snapshot are ready, or the user does not want to wait for them."""
-    return not options.wait_options.timeout or _waiting.are_ready(snapshot.runs, options.wait_options, options.selection)
-
-
 def _report(snapshot: Snapshot, options: ReadOptions, reporter: Reporter) -> None:
     """Report what has no effect: no matching run, runs without nodes, and ``wait_nodes`` without ``wait_timeout``."""
     selection = options.selection
@@ -239,52 +289,3 @@ def _named(runs: Sequence[Run]) -> str:
 
 def _count(runs: Sequence[RunRows]) -> str:
     return f"Nodes: {sum(len(found.rows) for found in runs)}, runs: {len(runs)}"
-
-
-def cache_key(api_url: str, access_key: str, selection: Selection) -> str:
-    """Return the key of the entry for everything that determines the result. It is a hash, so it reveals nothing."""
-    parts = [_VERSION, api_url.rstrip("/"), access_key, sorted(selection.projects), sorted(selection.runs)]
-    return f"navercloud_nsml_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
-
-
-def dump(snapshot: Snapshot, key: str) -> str:
-    """Return a snapshot as JSON, which contains the key."""
-    runs = [{"run": found.run._asdict(), "rows": found.rows} for found in snapshot.runs]
-    return json.dumps({"key": key, "read_at": snapshot.read_at, "available": snapshot.available, "runs": runs})
-
-
-def load(value: Any, key: str) -> Snapshot | None:
-    """Return the snapshot that :func:`dump` wrote for this key. Return None for anything else, such as a damaged entry."""
-    try:
-        content = json.loads(value)
-        if content["key"] != key:
-            return None
-        runs = [RunRows(_run(found["run"]), _rows(found["rows"])) for found in content["runs"]]
-        _check_unique(found.run.key for found in runs)
-        if not content["available"].isprintable():
-            return None
-        return Snapshot(runs, float(content["read_at"]), content["available"])
-    except (ArithmeticError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _run(value: dict[str, str | None]) -> Run:
-    run = Run(**value)  # type: ignore[arg-type]
-    named = all(part and isinstance(part, str) for part in (run.project_id, run.name))
-    if not named or not all(part is None or isinstance(part, str) for part in (run.project_name, run.status)):
-        raise TypeError
-    return run
-
-
-def _rows(rows: Sequence[Row]) -> list[Row]:
-    ids = [text(row["nodeId"]) for row in rows if isinstance(row, dict)]
-    if len(ids) < len(rows) or not all(ids):
-        raise TypeError
-    _check_unique(ids)
-    return list(rows)
-
-
-def _check_unique(values: Iterable[Hashable]) -> None:
-    listed = list(values)
-    if len(set(listed)) < len(listed):
-        raise ValueError

@@ -1416,8 +1416,7 @@ import sys
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Transport
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 
 workers = int(sys.argv[2])
 transport = Transport(sys.argv[1], Credentials("a", "s", "k"), timeout=60, retries=5, connections=workers)

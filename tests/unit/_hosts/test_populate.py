@@ -15,7 +15,6 @@ from ansible.inventory.host import Host
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts import plan as _plan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.expressions import Constructed
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.plan import InventoryPlan
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.populate import populate
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import nodes_of_run
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
@@ -24,11 +23,11 @@ from ansible_collections.navercloud.nsml.tests.unit.inventory import rows
 SOURCE = "/tmp/bert.nsml.yml"
 
 
-def planned(*, above: bool) -> InventoryPlan:
+def planned(*, above: bool) -> _plan.InventoryPlan:
     """Return a plan with all that a plan may hold; ``nsml`` may be below another group, which changes the depth of all."""
     nodes = nodes_of_run(rows(3), Run("p1", "2", "bert"))
     hosts = [_plan.Host(node, node.name, {"rank": node.rank, "labels": {"a": 1}}) for node in nodes]
-    plan = InventoryPlan(_plan.lay_out(hosts, _plan.GROUP_BY, _plan.ExistingNames(), strict=True))
+    plan = _plan.InventoryPlan(_plan.lay_out(hosts, _plan.GROUP_BY, _plan.ExistingNames(), strict=True))
     composed = {host: {"number": 1, "text": "a", "list": ["a"], "labels": {"b": 2}} for host in plan.hosts}
     memberships = [
         ("web", "bert-2-1", "site"),
@@ -57,7 +56,7 @@ def inventory(*, existing: bool) -> InventoryData:
     return made
 
 
-def populate_publicly(made: InventoryData, plan: InventoryPlan) -> None:
+def populate_publicly(made: InventoryData, plan: _plan.InventoryPlan) -> None:
     """Do with Ansible's public methods what the collection does directly."""
     for host, variables in plan.hosts.items():
         made.add_host(host)

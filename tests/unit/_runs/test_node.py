@@ -23,6 +23,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.node import 
     nodes_of_runs,
     prefix_of,
     variables,
+    warnings_of_states,
 )
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run, RunRows
 from ansible_collections.navercloud.nsml.tests.unit.inventory import row, rows
@@ -521,3 +522,30 @@ def test_a_prefix_is_known_by_the_variables_that_it_made(prefix: str) -> None:
 def test_an_exited_node_whose_address_another_has_in_another_spelling_is_superseded(spelled: str) -> None:
     listed = [row(nodeId="n0", state="FAILED", host="node.example"), row(nodeId="n1", host=spelled)]
     assert {found.id: found.is_superseded for found in nodes_of_runs([RunRows(RUN, listed)])} == {"n0": True, "n1": False}
+
+
+@pytest.mark.parametrize(
+    ("states", "wanted", "warnings"),
+    [
+        ([], {"running"}, []),
+        (["running"], set(), []),
+        (["running"], {"running"}, []),
+        (["running"], {"running", "suspended"}, []),
+        (["running", None], {"pending"}, ["No node matches 'states': pending. States of the nodes: none, running."]),
+        (
+            ["running"],
+            {"runing"},
+            [
+                "No node matches 'states': runing. States of the nodes: running.",
+                "No node is in the state 'runing' ('states'). Did you mean 'running'?",
+            ],
+        ),
+        (["running"], {"running", "pendig"}, ["No node is in the state 'pendig' ('states'). Did you mean 'pending'?"]),
+        (["odd\nstate"], {"odd"}, ["No node matches 'states': odd. States of the nodes: odd_state."]),
+    ],
+)
+def test_states_without_a_node_are_warned_of_where_that_may_be_a_mistake(
+    states: list[str | None], wanted: set[str], warnings: list[str]
+) -> None:
+    found = [row(nodeId=f"node{rank}", rank=rank, state=state) for rank, state in enumerate(states)]
+    assert warnings_of_states(nodes_of_run(found, RUN), wanted) == warnings

@@ -11,6 +11,7 @@ import math
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.run import Run
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._runs.state import Phase
 
 
 def test_a_run_is_called_by_its_projects_name() -> None:
@@ -29,3 +30,16 @@ def test_run_2_comes_before_run_10() -> None:
 @pytest.mark.parametrize("name", ["x", "", "-1", "2.5", " 2", "٢", "9" * 19])
 def test_a_run_whose_name_is_no_number_comes_last(name: str) -> None:
     assert Run("id0", name).number == math.inf
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [
+        ("RUN_STATE_COMPLETED", Phase.ENDED),
+        ("RUN_STATE_IN_PROGRESS", Phase.UNDER_WAY),
+        ("odd", Phase.UNKNOWN),
+        (None, Phase.UNKNOWN),
+    ],
+)
+def test_the_phase_of_a_run_is_that_of_its_status(status: str | None, phase: Phase) -> None:
+    assert Run("id0", "2", status=status).phase is phase

@@ -350,7 +350,7 @@ def key_of(wanted: Options, access_key: str | None = KEYS.access_key) -> str:
 def stored(read: list[RunRows], wanted: Options, seconds_ago: float = 0) -> dict[str, Any]:
     """Return a cache that holds this."""
     key = key_of(wanted)
-    return {key: _source.dump(Snapshot(read, time.time() - seconds_ago), key)}
+    return {key: _source.dump_snapshot(Snapshot(read, time.time() - seconds_ago), key)}
 
 
 RUN = Run(PROJECT_ID, "2", "project")
@@ -388,7 +388,7 @@ def test_a_miss_is_read_and_stored(printed: Printed, held: dict[str, Any], refre
     read = read_cached(chosen(), printed.reporter, cache, refresh=refresh)
     assert [found.rows for found in read] == [rows(4)]
     assert printed.counts[0].startswith("Nodes: 4, runs: 1, from the service, requests: 1,")
-    snapshot = _source.load(cache[key_of(chosen())], key_of(chosen()))
+    snapshot = _source.load_snapshot(cache[key_of(chosen())], key_of(chosen()))
     assert snapshot
     assert snapshot.runs == read
     assert 0 <= time.time() - snapshot.read_at < 10

@@ -38,11 +38,11 @@ def key(
 
 
 def changed(**parts: Any) -> str:
-    return json.dumps({**json.loads(_source.dump(SNAPSHOT, KEY)), **parts})
+    return json.dumps({**json.loads(_source.dump_snapshot(SNAPSHOT, KEY)), **parts})
 
 
 def test_what_was_dumped_is_loaded_as_it_was() -> None:
-    assert _source.load(_source.dump(SNAPSHOT, KEY), KEY) == SNAPSHOT
+    assert _source.load_snapshot(_source.dump_snapshot(SNAPSHOT, KEY), KEY) == SNAPSHOT
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,10 @@ def test_the_key_shows_nothing_and_is_a_safe_file_name() -> None:
 
 
 def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, dumped = key(), _source.dump(SNAPSHOT, key())
+    before, dumped = key(), _source.dump_snapshot(SNAPSHOT, key())
     monkeypatch.setattr(_source, "_VERSION", "another")
     assert key() != before
-    assert _source.load(dumped, key()) is None
+    assert _source.load_snapshot(dumped, key()) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
         "[]",
         "null",
         "{}",
-        _source.dump(SNAPSHOT, KEY)[:-9],
+        _source.dump_snapshot(SNAPSHOT, KEY)[:-9],
         "[" * 100_000,
         changed(key=None),
         changed(key="navercloud_nsml_1"),
@@ -111,7 +111,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
     ],
 )
 def test_what_is_damaged_is_a_miss(damaged: object) -> None:
-    assert _source.load(damaged, KEY) is None
+    assert _source.load_snapshot(damaged, KEY) is None
 
 
 JSON = st.recursive(
@@ -123,6 +123,6 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_anything_at_all_is_loaded_or_a_miss(value: Any) -> None:
-    assert _source.load(value, KEY) is None
-    assert _source.load(json.dumps(value), KEY) is None
-    assert _source.load(changed(runs=value), KEY) in (None, Snapshot([], 12.5))
+    assert _source.load_snapshot(value, KEY) is None
+    assert _source.load_snapshot(json.dumps(value), KEY) is None
+    assert _source.load_snapshot(changed(runs=value), KEY) in (None, Snapshot([], 12.5))
