@@ -135,7 +135,7 @@ def dump_snapshot(snapshot: Snapshot, key: str) -> str:
 
 
 def load_snapshot(value: Any, key: str) -> Snapshot | None:
-    """Return the snapshot that :func:`dump_snapshot` wrote for this key. Return None for anything else, such as a damaged entry."""
+    """Return the snapshot that :func:`dump_snapshot` wrote for this key, None for anything else, such as a damaged entry."""
     try:
         content = json.loads(value)
         if content["key"] != key:
