@@ -540,7 +540,7 @@ def test_an_exited_node_whose_address_another_has_in_another_spelling_is_superse
                 "No node is in the state 'runing' ('states'). Did you mean 'running'?",
             ],
         ),
-        (["running"], {"running", "pendig"}, ["No node is in the state 'pendig' ('states'). Did you mean 'pending'?"]),
+        (["running"], {"running", "pendin"}, ["No node is in the state 'pendin' ('states'). Did you mean 'pending'?"]),
         (["odd\nstate"], {"odd"}, ["No node matches 'states': odd. States of the nodes: odd_state."]),
     ],
 )
