@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.navercloud.nsml.plugins.plugin_utils import _errors
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import counted, is_worth_retrying, pause_before
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import counted, is_worth_retrying, outcome, pause_before
 
 
 def failed(kind: type[_errors.RequestError]) -> _errors.RequestError:
@@ -35,6 +35,22 @@ def answered(status: int, kind: type[_errors.StatusError] | None = None, wait: f
 )
 def test_only_faults_that_may_pass_are_retried(error: _errors.RequestError, retried: bool) -> None:
     assert is_worth_retrying(error) is retried
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (answered(503), "503"),
+        (_errors.StatusError("x", "GET /x", "no.", "", status=429, code="410"), "429, code 410"),
+        (failed(_errors.TimeExceeded), "timed out"),
+        (failed(_errors.CertificateError), "certificate not trusted"),
+        (failed(_errors.HostNotFound), "host name not found"),
+        (failed(_errors.ConnectionFailed), "connection failed"),
+        (failed(_errors.IncompleteError), "unusable response"),
+    ],
+)
+def test_an_outcome_is_the_status_or_the_kind_of_failure(error: _errors.RequestError, words: str) -> None:
+    assert outcome(error) == words
 
 
 def test_outcomes_are_counted_in_the_order_in_which_they_came() -> None:
