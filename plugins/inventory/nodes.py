@@ -398,7 +398,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             extra_variables = self._vars if self._vars and self.get_option("use_extra_vars") else {}
             expressions = Expressions(self.templar, options.expressions, extra_variables)
             with compiled_once(self.templar):
-                hosts = self._hosts(runs, options, expressions)
+                hosts = self._select_hosts(runs, options, expressions)
                 before = existing(inventory)
                 layout = lay_out(hosts, options.group_by, before.names, strict=options.strict)
                 plan = InventoryPlan(layout)
@@ -498,7 +498,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             f"Cannot {action} the cache {name!r}: {readable(str(error)).rstrip('.')}. Listing the nodes without the cache."
         )
 
-    def _hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
+    def _select_hosts(self, runs: list[RunRows], options: _options.Options, expressions: Expressions) -> list[Host]:
         """Return the nodes that match ``states`` and ``filters``, each with its variables and the wanted host name."""
         nodes = _node.nodes_of_runs(runs)
         for warning in _node.warnings_of_states(nodes, options.states):

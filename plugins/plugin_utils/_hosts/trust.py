@@ -5,7 +5,7 @@
 """Mark the strings that Ansible must never take for templates.
 
 ``ansible-inventory --list`` prints a string that is marked, or from 2.19 on not trusted, as an object, where other programs
-expect a string. Therefore, strings of safe characters stay plain.
+expect a string. Therefore, strings of safe characters stay plain. ``_runs/node.py`` makes the keys of nested values safe.
 """
 
 from __future__ import annotations

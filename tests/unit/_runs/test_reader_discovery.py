@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lists that are read to find what users name, and what is found."""
+"""Finding the chosen projects and runs: which lists are read for it, and what is found."""
 
 from __future__ import annotations
 
