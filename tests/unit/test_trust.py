@@ -9,10 +9,12 @@ Ansible's real commands run against a real server on loopback that sends hostile
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,8 +23,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from ansible import template
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import is_safe, unmarked, untrusted
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._hosts.trust import is_safe, unmarked, untrusted, with_shared_tags
 from ansible_collections.navercloud.nsml.tests import processes
 from ansible_collections.navercloud.nsml.tests.unit.inventory import KEYS, PROJECT_ID, Loaded, load, row
 
@@ -317,3 +320,32 @@ def is_plain(text: str) -> bool:
     except ImportError:
         return text.__class__ is str
     return is_trusted_as_template(text)
+
+
+if hasattr(template, "trust_as_template"):  # up to 2.18, strings have no tags
+
+    def test_a_plain_string_is_marked_as_ansible_marks_it_with_tags_that_are_shared() -> None:
+        from ansible.module_utils._internal._datatag import AnsibleTagHelper
+
+        own = template.trust_as_template("bert-2-0")
+        marked, other = untrusted({"name": "bert-2-0", "other": "bert-2-1"}).values()
+        again = [pickle.loads(pickle.dumps(marked)), copy.deepcopy(marked)]
+        assert [own, *again] == [marked] * 3
+        assert {type(text) for text in (own, *again)} == {type(marked)}
+        assert {AnsibleTagHelper.tags(text) for text in (own, *again)} == {AnsibleTagHelper.tags(marked)}
+        assert getattr(marked, "_ansible_tags_mapping") is getattr(other, "_ansible_tags_mapping")  # noqa: B009
+
+
+class Marked(str):
+    """A marked string of a core with other internals."""
+
+    _ansible_tags_mapping: dict[str, str] = {}  # noqa: RUF012
+
+    @classmethod
+    def _instance_factory(cls, text: str) -> Marked:
+        return cls(text)
+
+
+@pytest.mark.parametrize("trust", [str, Marked])
+def test_without_the_internals_ansible_marks_each_string(trust: Callable[[str], str]) -> None:
+    assert with_shared_tags(trust) is trust
