@@ -67,8 +67,12 @@ class RequestError(NsmlError):
     :param problem: what happened, with the service's own message
     :param advice: what the user can do next, one sentence or more
 
-    ``note`` is an additional sentence, for example "Tried 6 times."
+    ``note`` is an additional sentence, for example "Tried 6 times." ``outcome`` is the outcome of the attempt in a few words, and
+    ``may_pass`` is whether a later attempt may succeed.
     """
+
+    outcome = "unusable response"
+    may_pass = False
 
     def __init__(self, what: str, where: str, problem: str, advice: str) -> None:
         super().__init__(what, where, problem, advice)
@@ -85,17 +89,28 @@ class RequestError(NsmlError):
 class ConnectionFailed(RequestError):
     """There was no connection, or it broke before the response was complete."""
 
+    outcome = "connection failed"
+    may_pass = True
+
 
 class CertificateError(ConnectionFailed):
     """The server's certificate is not trusted."""
+
+    outcome = "certificate not trusted"
+    may_pass = False
 
 
 class HostNotFound(ConnectionFailed):
     """The name of the service, or of a proxy, does not exist in DNS."""
 
+    outcome = "host name not found"
+
 
 class TimeExceeded(RequestError):
     """The time limit of a request or of a reading is over."""
+
+    outcome = "timed out"
+    may_pass = True
 
 
 class ResponseError(RequestError):
@@ -118,6 +133,9 @@ class StatusError(RequestError):
     :param retry_after: the number of seconds that the service asks to wait, None if it does not
     """
 
+    # The statuses after which a later attempt may succeed.
+    passing: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+
     def __init__(
         self,
         what: str,
@@ -133,6 +151,8 @@ class StatusError(RequestError):
         self.status = status
         self.code = code
         self.retry_after = retry_after
+        self.outcome = f"{status}, code {code}" if code else str(status)
+        self.may_pass = status in self.passing
 
 
 class AuthenticationError(StatusError):
@@ -153,6 +173,8 @@ class RateLimitError(StatusError):
 
 class QuotaError(RateLimitError):
     """429 with code 400: the quota is used up, and a short wait does not help."""
+
+    passing = frozenset()
 
 
 class ServerError(StatusError):

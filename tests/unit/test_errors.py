@@ -51,3 +51,44 @@ def test_a_status_error_keeps_what_decides_on_another_try() -> None:
     assert (error.status, error.code, error.retry_after) == (429, "300", 2.5)
     error = StatusError("the nodes", "GET /x", "it broke.", "Check the network.", status=500)
     assert (error.status, error.code, error.retry_after) == (500, "", None)
+
+
+def failed(kind: type[_errors.RequestError]) -> _errors.RequestError:
+    return kind("x", "GET /x", "it broke.", "Mend it.")
+
+
+def answered(status: int, kind: type[_errors.StatusError] | None = None, wait: float | None = None) -> _errors.StatusError:
+    return (kind or _errors.StatusError)("x", "GET /x", "no.", "", status=status, retry_after=wait)
+
+
+@pytest.mark.parametrize(
+    ("error", "retried"),
+    [
+        *[(answered(status), True) for status in (429, 500, 502, 503, 504)],
+        *[(answered(status), False) for status in (204, 400, 401, 403, 404, 406, 408, 409, 413, 418, 501, 505)],
+        (answered(429, _errors.QuotaError), False),
+        (failed(_errors.ConnectionFailed), True),
+        (failed(_errors.TimeExceeded), True),
+        (failed(_errors.CertificateError), False),
+        (failed(_errors.ResponseError), False),
+        (failed(_errors.IncompleteError), False),
+    ],
+)
+def test_only_faults_that_may_pass_are_retried(error: _errors.RequestError, retried: bool) -> None:
+    assert error.may_pass is retried
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (answered(503), "503"),
+        (_errors.StatusError("x", "GET /x", "no.", "", status=429, code="410"), "429, code 410"),
+        (failed(_errors.TimeExceeded), "timed out"),
+        (failed(_errors.CertificateError), "certificate not trusted"),
+        (failed(_errors.HostNotFound), "host name not found"),
+        (failed(_errors.ConnectionFailed), "connection failed"),
+        (failed(_errors.IncompleteError), "unusable response"),
+    ],
+)
+def test_an_outcome_is_the_status_or_the_kind_of_failure(error: _errors.RequestError, words: str) -> None:
+    assert error.outcome == words

@@ -10,10 +10,12 @@ phase: the DNS lookup, the TLS handshake, a proxy, headers that never end, and a
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -29,8 +31,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections i
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.error_body import error_in
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.failures import Failures, library_error
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import SignatureV2, check_url
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.retry import counted, is_worth_retrying, outcome, pause_before
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import HostNotFound, RequestError, ServerError
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import HostNotFound, RequestError, ServerError, StatusError
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._values import readable_body
 
 try:
@@ -59,6 +60,10 @@ _PROBE_RETRIES = 2
 
 # A name that does not exist rarely exists a moment later.
 _NAME_RETRIES = 1
+
+# Seconds before the first retry, which double with each, and the maximum.
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 15.0
 
 # Seconds until the first report of a wait, and between two reports.
 _FIRST_NOTICE = 3.0
@@ -120,7 +125,7 @@ class Deadline:
 
     def note_failure(self, error: RequestError) -> None:
         """Record how an attempt failed. The error itself is not kept, because it refers to the whole response."""
-        self._failures.append(outcome(error))
+        self._failures.append(error.outcome)
         self._advice = error.advice
 
     def explain(self) -> tuple[str, str]:
@@ -220,15 +225,14 @@ class Transport:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
-                may_pass = is_worth_retrying(error)
-                if may_pass and deadline.remaining() > 0:
+                if error.may_pass and deadline.remaining() > 0:
                     deadline.note_failure(error)
-                met.append(outcome(error))
+                met.append(error.outcome)
                 stumbles += isinstance(error, ServerError) and error.status == 500
                 if len(met) > 1:
                     error.note = f"Tried {len(met)} times{f': {counted(met)}' if len(set(met)) > 1 else ''}."
                 retries = min(self._retries, _NAME_RETRIES) if isinstance(error, HostNotFound) else self._retries
-                if len(met) > retries or not may_pass or (probe and stumbles > _PROBE_RETRIES):
+                if len(met) > retries or not error.may_pass or (probe and stumbles > _PROBE_RETRIES):
                     raise
                 pause = pause_before(error, len(met) - 1, self._rand())
                 left = deadline.remaining()
@@ -273,7 +277,7 @@ class Transport:
                 failure = self._failures.deadline(request, *deadline.explain())
             else:
                 failure = self._failures.timeout(request, seconds)
-            trace(outcome(failure))
+            trace(failure.outcome)
             raise failure from None
         deadline.note_answer()
         trace(", ".join(filter(None, ["200", readable_body(describe(value), self._credentials.redact)])))
@@ -351,3 +355,20 @@ def _let_go(error: BaseException | None) -> None:
     while error:
         clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
+
+
+def counted(outcomes: Sequence[str]) -> str:
+    """Return the outcomes of several attempts as one string, each with its number of occurrences."""
+    return ", ".join(words if times == 1 else f"{words} ({times} times)" for words, times in Counter(outcomes).items())
+
+
+def pause_before(error: RequestError, attempt: int, jitter: float) -> float:
+    """Return the number of seconds to wait before the next attempt.
+
+    :param attempt: 0 after the first failure, 1 after the second, ...
+    :param jitter: a random number from 0 to 1, so that many clients do not retry at the same time
+    """
+    if isinstance(error, StatusError) and error.retry_after is not None:
+        return error.retry_after
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * math.pow(2, min(attempt, 30)))
+    return longest * (1 + jitter) / 2
