@@ -51,11 +51,11 @@ def attempt(exchange: Callable[[], Result], seconds: float, *, notify_after: flo
     :param notify_after: the number of seconds after which ``notify`` is called, if there is no response yet
     :raises TimeoutError: the exchange took longer
     """
-    watch = _Watch()
+    connections = _Connections()
     first = min(seconds, notify_after)
 
     def watched() -> Result:
-        with watch:
+        with connections:
             return exchange()
 
     task = Task(watched, "nsml-exchange")
@@ -66,14 +66,14 @@ def attempt(exchange: Callable[[], Result], seconds: float, *, notify_after: flo
         if task.wait(seconds - first):
             return task.result()
     finally:
-        watch.give_up()
+        connections.give_up()
     if task.wait(_LAST_MOMENT):
         with suppress(RequestError, TimeoutError):
             task.result()  # releases the objects to which the task refers
     raise TimeoutError
 
 
-class _Watch:
+class _Connections:
     """The connections of one attempt, used as a context on the thread that sends the request."""
 
     def __init__(self) -> None:
@@ -82,10 +82,10 @@ class _Watch:
         self._is_given_up = False
 
     def __enter__(self) -> None:
-        _thread.watch = self
+        _thread.connections = self
 
     def __exit__(self, *_error: object) -> None:
-        del _thread.watch
+        del _thread.connections
         self._close(lambda _sock: None)
 
     def add(self, sock: socket.socket) -> None:
@@ -148,8 +148,8 @@ class _WatchedConnection(HTTPConnection):
 
 
 def _watch(sock: socket.socket) -> None:
-    if watch := getattr(_thread, "watch", None):
-        watch.add(sock)
+    if connections := getattr(_thread, "connections", None):
+        connections.add(sock)
 
 
 def _watch_pools(manager: PoolManager) -> None:
@@ -166,7 +166,7 @@ def _watched(pool: Any) -> Any:
 
 
 def _is_not_of_an_attempt(_record: logging.LogRecord) -> bool:
-    return not hasattr(_thread, "watch")
+    return not hasattr(_thread, "connections")
 
 
 def silence_library() -> None:

@@ -54,8 +54,7 @@ def with_shared_tags(trust: Callable[[str], str]) -> Callable[[str], str]:
 
     Ansible's own function makes a dictionary of tags for each string. Ansible never changes such a dictionary, so all strings can
     share one. With 10,000 hosts, this saves 8 % of the CPU time and 7 MiB. It relies on these internals of ansible-core: a marked
-    string has ``_ansible_tags_mapping``, and its class has ``_instance_factory``. Without these internals, the own function is
-    returned.
+    string has ``_ansible_tags_mapping``, and its class has ``_instance_factory``. Without them, this returns Ansible's function.
 
     :param trust: Ansible's own function
     """
