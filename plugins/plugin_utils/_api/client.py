@@ -91,7 +91,7 @@ class Client:
         wanted = {index: next(reading) for index, reading in enumerate(readings)}
         while wanted:
             flat = [(endpoints[index], request) for index, requests in wanted.items() for request in requests]
-            pages = iter(side_by_side(lambda pair: self._page(*pair, deadline), flat, self._concurrency))
+            pages = iter(side_by_side(lambda pair: self._page(*pair, deadline), flat, self._concurrency, self._transport.close))
             for index, requests in list(wanted.items()):
                 try:
                     wanted[index] = readings[index].send([next(pages) for _request in requests])

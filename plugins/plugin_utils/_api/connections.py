@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run one attempt of a request within a time limit, with connections that can be shut down in every phase except the DNS lookup.
+"""Run attempts within a time limit, with connections that can be shut down in every phase except the DNS lookup.
 
 A thread that waits for a socket cannot be ended, but its socket can be shut down, which ends the wait. This needs a copy of each
 socket, because the library does not expose the socket during a TLS handshake, or after the headers of a response that ends with
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import LAST_MOMENT, Task
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError
 
 try:
@@ -35,42 +35,62 @@ else:
 
 Result = TypeVar("Result")
 
-# Seconds in which a thread that was given up ends, unless it is in a DNS lookup.
-_LAST_MOMENT = 0.2
-
 _thread = threading.local()
 
 
-def attempt(exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
-    """Return the result of an exchange, or raise its error. The exchange runs on its own thread.
+class Attempts:
+    """The attempts of one transport."""
 
-    The thread ends within a moment after this returns, unless it is in a DNS lookup.
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: set[_Connections] = set()
+        self.are_closed = False
 
-    :param exchange: sends a request and returns what the response contains
-    :param seconds: the time limit
-    :param notify_after: the number of seconds after which ``notify`` is called, if there is no response yet
-    :raises TimeoutError: the exchange took longer
-    """
-    connections = _Connections()
-    first = min(seconds, notify_after)
+    def close(self) -> None:
+        """Give up the attempts under way, which then fail. No attempt starts after this."""
+        with self._lock:
+            self.are_closed = True
+            under_way = list(self._under_way)
+        for connections in under_way:
+            connections.give_up()
 
-    def watched() -> Result:
-        with connections:
-            return exchange()
+    def run(self, exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
+        """Return the result of an exchange, or raise its error. The exchange runs on its own thread.
 
-    task = Task(watched, "nsml-exchange")
-    try:
-        if task.wait(first):
-            return task.result()
-        notify()
-        if task.wait(seconds - first):
-            return task.result()
-    finally:
-        connections.give_up()
-    if task.wait(_LAST_MOMENT):
-        with suppress(RequestError, TimeoutError):
-            task.result()  # releases the objects to which the task refers
-    raise TimeoutError
+        The thread ends before this returns, unless it is in a DNS lookup or parses a large response.
+
+        :param exchange: sends a request and returns what the response contains
+        :param seconds: the time limit
+        :param notify_after: the number of seconds after which ``notify`` is called, if there is no response yet
+        :raises TimeoutError: the exchange took longer, or the attempts are closed
+        """
+        connections = _Connections()
+        with self._lock:
+            if self.are_closed:
+                raise TimeoutError
+            self._under_way.add(connections)
+        first = min(seconds, notify_after)
+
+        def watched() -> Result:
+            with connections:
+                return exchange()
+
+        task = Task(watched, "nsml-exchange")
+        try:
+            task.start()
+            if task.wait(first):
+                return task.result()
+            notify()
+            if task.wait(seconds - first):
+                return task.result()
+        finally:
+            self._under_way.discard(connections)
+            connections.give_up()
+            has_ended = task.wait(LAST_MOMENT)
+        if has_ended:
+            with suppress(RequestError, TimeoutError):
+                task.result()  # releases the objects to which the task refers
+        raise TimeoutError
 
 
 class _Connections:

@@ -13,7 +13,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -22,37 +21,48 @@ Result = TypeVar("Result")
 # The longest wait, in seconds. A Ctrl-C just before a wait begins is noticed only when the wait is over.
 _WAIT = 0.2
 
+# Seconds in which a thread ends whose call was cancelled.
+LAST_MOMENT = 0.2
+
 
 class Task(Generic[Result]):
-    """A call on its own thread, which starts immediately.
+    """A call on its own thread.
 
-    This waits with a queue written in C, because a Ctrl-C can interrupt a Condition between two steps, and then it fails.
+    This waits for a lock, because a Ctrl-C can interrupt a Condition between two steps, and then it fails. A queue written in C
+    can block forever in Python 3.10, although it has a timeout.
     """
 
     def __init__(self, function: Callable[[], Result], name: str) -> None:
         self._function = function
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._error: BaseException | None = None
-        self._ended: SimpleQueue[None] = SimpleQueue()
-        self._has_ended = False
-        _begin(threading.Thread(target=self._run, name=name, daemon=True))
+        self._unended = threading.Lock()
+        self._unended.acquire()
+
+    def start(self) -> None:
+        """Start the call. If a Ctrl-C interrupts this, the call may have started."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            # The Ctrl-C interrupted the Condition in Thread.start() between two steps.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
     def _run(self) -> None:
         try:
             self._value = self._function()
         except BaseException as error:  # noqa: BLE001  not handled here: raised by result()
             self._error = error
-        self._ended.put(None)
+        self._unended.release()
 
     def wait(self, seconds: float = math.inf) -> bool:
         """Wait until the call has ended, at most for a number of seconds, and return whether it has ended."""
         end = time.monotonic() + seconds
-        while not self._has_ended:
-            try:
-                self._ended.get(timeout=max(0, min(_WAIT, end - time.monotonic())))
-                self._has_ended = True
-            except Empty:
-                if time.monotonic() >= end:
-                    return False
+        while not self._unended.acquire(timeout=max(0, min(_WAIT, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                return False
+        self._unended.release()
         return True
 
     def result(self) -> Result:
@@ -66,13 +76,18 @@ class Task(Generic[Result]):
             self._error = None  # its traceback refers to all objects of the call, and to this task
 
 
-def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
+def side_by_side(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, cancel: Callable[[], object]
+) -> list[Result]:
     """Call the function for each item in parallel, and return the results in the order of the items.
 
     The calls start in the order of the items. After a failure, no further call starts, the running calls are waited for, and the
     error of the first failed item is raised, so that the error does not depend on the speed of the threads.
 
+    After a Ctrl-C, the threads end before this does. Python can crash if one is still active when the interpreter ends.
+
     :param workers: the maximum number of parallel calls
+    :param cancel: makes the running calls fail
     """
     if workers == 1 or len(items) <= 1:
         return [function(item) for item in items]
@@ -93,18 +108,17 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item], work
                 errors[number] = error
 
     tasks = [Task(work, f"nsml-{number}") for number in range(min(workers, len(items)))]
-    for task in tasks:
-        task.result()
+    try:
+        for task in tasks:
+            task.start()
+        for task in tasks:
+            task.result()
+    except BaseException:
+        cancel()
+        end = time.monotonic() + LAST_MOMENT
+        for task in tasks:
+            task.wait(end - time.monotonic())
+        raise
     if errors:
         raise errors[min(errors)]
     return [results[number] for number in range(len(items))]
-
-
-def _begin(thread: threading.Thread) -> None:
-    try:
-        thread.start()
-    except RuntimeError as error:
-        # A Ctrl-C interrupted the Condition in start() between two steps.
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__ from None
-        raise

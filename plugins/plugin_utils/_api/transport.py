@@ -27,7 +27,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.body import (
     parse_json,
     unpacked,
 )
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, attempt, silence_library
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.connections import Adapter, Attempts, silence_library
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.error_body import error_in
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.failures import Failures, library_error
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import SignatureV2, check_url
@@ -196,6 +196,7 @@ class Transport:
         self._notify = notify
         self._lock = threading.Lock()
         self.requests_made = 0
+        self._attempts = Attempts()
         self._session = requests.Session()
         self._session.headers["Accept-Encoding"] = ACCEPTED
         self._session.auth = SignatureV2(credentials, now)
@@ -206,7 +207,8 @@ class Transport:
         self._failures = Failures(self._url, credentials, verify=verify, trust_env=self._session.trust_env, now=now)
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Make the requests under way fail, and close the connections that are kept."""
+        self._attempts.close()
         self._session.close()
 
     def get(
@@ -225,6 +227,8 @@ class Transport:
             try:
                 return self._attempt(request, deadline, len(met) + 1, describe)
             except RequestError as error:
+                if self._attempts.are_closed:
+                    raise
                 if error.may_pass and deadline.remaining() > 0:
                     deadline.note_failure(error)
                 met.append(error.outcome)
@@ -264,7 +268,7 @@ class Transport:
                 self._trace(self._credentials.redact(line))
 
         try:
-            value = attempt(
+            value = self._attempts.run(
                 lambda: self._exchange(request, deadline, seconds),
                 seconds,
                 notify_after=deadline.until_notice(),

@@ -57,6 +57,9 @@ class FakeTransport:
     def where(self, request: Request) -> str:
         return f"GET /nsml/v1{request.path}"
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def read(answer: Answer, *endpoints: Endpoint, page_size: int = 10, concurrency: int = 4) -> list[list[Any]]:
     return client(FakeTransport(answer), page_size, concurrency).read(endpoints or [NODES], DEADLINE)

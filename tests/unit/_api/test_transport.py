@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import _thread
 import base64
 import gzip
 import json
@@ -26,6 +27,7 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import formatdate
 from pathlib import Path
+from traceback import walk_stack
 from typing import Any
 from urllib.parse import quote
 
@@ -38,7 +40,7 @@ from urllib3.exceptions import InsecureRequestWarning
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api import transport as _transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.request import Request, sign
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import side_by_side
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import Task, side_by_side
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport import Deadline, Transport
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import (
     AuthenticationError,
@@ -780,7 +782,7 @@ def test_connections_are_kept(clock: Clock) -> None:
 def test_no_more_connections_are_opened_than_threads_call(clock: Clock) -> None:
     with Server(sends(message("1"))) as server:
         sender = transport(server.url, clock, connections=3)
-        assert side_by_side(lambda _: sender.get(REQUEST, Deadline(9)), range(30), 3) == [1] * 30
+        assert side_by_side(lambda _: sender.get(REQUEST, Deadline(9)), range(30), 3, sender.close) == [1] * 30
         assert len(server.requests) == 30
         assert server.connections <= 3
 
@@ -835,6 +837,12 @@ def exchange_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "nsml-exchange"]
 
 
+def exchanges_under_way() -> int:
+    """Return how many threads run an exchange. The thread of one that has ended may live for a moment longer."""
+    stacks = [[frame.f_code.co_name for frame, _line in walk_stack(top)] for top in sys._current_frames().values()]
+    return sum("watched" in names for names in stacks)
+
+
 def settles(count: Callable[[], int], number: int) -> bool:
     """Return whether a count comes down to a number, long before what is counted would end by itself."""
     end = time.monotonic() + WAIT_SECONDS / 4
@@ -881,6 +889,25 @@ def test_attempt_on_a_kept_connection_that_is_given_up_leaves_no_thread_and_no_s
         assert server.connections == 1
         assert settles(lambda: len(exchange_threads()), threads)
         assert settles(lambda: sockets_of_clients(server), sockets)
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_closing_ends_the_request_under_way_without_a_retry_and_a_later_one_fails(clock: Clock, slow: str) -> None:
+    with Server(SLOW[slow]) as server:
+        sender = transport(server.url, clock, timeout=WAIT_SECONDS, retries=5)
+        before = exchanges_under_way()
+        request = Task(lambda: sender.get(REQUEST, Deadline(60, clock.now)), "x")
+        request.start()
+        assert server.requested.wait(WAIT_SECONDS)
+        began = time.monotonic()
+        sender.close()
+        for ending in (request.result, lambda: sender.get(REQUEST, Deadline(60, clock.now))):
+            with pytest.raises(RequestError):
+                ending()
+        assert time.monotonic() - began < WAIT_SECONDS / 2
+        assert exchanges_under_way() <= before
+        assert len(server.requests) == 1
+    assert clock.pauses == []
 
 
 class TrickledHandshake(ssl.SSLContext):
@@ -1277,7 +1304,7 @@ def test_trace_is_called_by_one_thread_at_a_time(web: responses.RequestsMock, cl
         busy.release()
 
     sender = transport(URL, clock, trace=trace)
-    side_by_side(lambda _: sender.get(REQUEST, Deadline(9)), range(40), 8)
+    side_by_side(lambda _: sender.get(REQUEST, Deadline(9)), range(40), 8, sender.close)
     assert len(lines) == 40
 
 
@@ -1411,6 +1438,20 @@ def test_no_fault_of_the_network_shows_a_secret(clock: Clock, kind: str) -> None
 
 # Ctrl-C
 
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_ctrl_c_ends_the_exchange_before_anyone_sees_it(clock: Clock, slow: str) -> None:
+    def press(sock: socket.socket) -> None:
+        _thread.interrupt_main()
+        SLOW[slow](sock)
+
+    with Server(press) as server:
+        before = exchanges_under_way()
+        with pytest.raises(KeyboardInterrupt):
+            transport(server.url, clock, timeout=WAIT_SECONDS).get(REQUEST, Deadline(60, clock.now))
+        assert exchanges_under_way() <= before
+
+
 SCRIPT = """
 import sys
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.credentials import Credentials
@@ -1421,7 +1462,7 @@ from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.transport imp
 workers = int(sys.argv[2])
 transport = Transport(sys.argv[1], Credentials("a", "s", "k"), timeout=60, retries=5, connections=workers)
 try:
-    side_by_side(lambda _: transport.get(Request("x", "/x"), Deadline(60)), range(workers * 2), workers)
+    side_by_side(lambda _: transport.get(Request("x", "/x"), Deadline(60)), range(workers * 2), workers, transport.close)
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -66,6 +66,9 @@ class Service:
     def where(self, request: Request) -> str:
         return f"GET {request.path}"
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def client(self) -> Client:
         return Client(cast(Transport, self), page_size=100, concurrency=4, verbose=str, trace=str)
 
