@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run attempts within a time limit, with connections that can be shut down in every phase except the DNS lookup.
+"""Run attempts within a time limit, with connections that can be shut down as soon as they are open.
 
 A thread that waits for a socket cannot be ended, but its socket can be shut down, which ends the wait. This needs a copy of each
 socket, because the library does not expose the socket during a TLS handshake, or after the headers of a response that ends with
@@ -57,7 +57,7 @@ class Attempts:
     def run(self, exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
         """Return the result of an exchange, or raise its error. The exchange runs on its own thread.
 
-        The thread ends before this returns, unless it is in a DNS lookup or parses a large response.
+        The thread normally ends before this returns, but not if it looks up a name, opens a connection or parses a large response.
 
         :param exchange: sends a request and returns what the response contains
         :param seconds: the time limit

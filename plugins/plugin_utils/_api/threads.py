@@ -21,23 +21,23 @@ Result = TypeVar("Result")
 # The longest wait, in seconds. A Ctrl-C just before a wait begins is noticed only when the wait is over.
 _WAIT = 0.2
 
-# Seconds in which a thread ends whose call was cancelled.
+# Seconds that a thread has to end after its call was cancelled.
 LAST_MOMENT = 0.2
 
 
 class Task(Generic[Result]):
     """A call on its own thread.
 
-    This waits for a lock, because a Ctrl-C can interrupt a Condition between two steps, and then it fails. A queue written in C
-    can block forever in Python 3.10, although it has a timeout.
+    This waits for a lock, because a Ctrl-C can interrupt a Condition between two steps, and the Condition then fails. A queue
+    written in C can block forever in Python 3.10 and 3.11, although it has a timeout.
     """
 
     def __init__(self, function: Callable[[], Result], name: str) -> None:
         self._function = function
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._error: BaseException | None = None
-        self._unended = threading.Lock()
-        self._unended.acquire()
+        self._running = threading.Lock()
+        self._running.acquire()
 
     def start(self) -> None:
         """Start the call. If a Ctrl-C interrupts this, the call may have started."""
@@ -54,15 +54,15 @@ class Task(Generic[Result]):
             self._value = self._function()
         except BaseException as error:  # noqa: BLE001  not handled here: raised by result()
             self._error = error
-        self._unended.release()
+        self._running.release()
 
     def wait(self, seconds: float = math.inf) -> bool:
         """Wait until the call has ended, at most for a number of seconds, and return whether it has ended."""
         end = time.monotonic() + seconds
-        while not self._unended.acquire(timeout=max(0, min(_WAIT, end - time.monotonic()))):
+        while not self._running.acquire(timeout=max(0, min(_WAIT, end - time.monotonic()))):
             if time.monotonic() >= end:
                 return False
-        self._unended.release()
+        self._running.release()
         return True
 
     def result(self) -> Result:
@@ -84,7 +84,8 @@ def side_by_side(
     The calls start in the order of the items. After a failure, no further call starts, the running calls are waited for, and the
     error of the first failed item is raised, so that the error does not depend on the speed of the threads.
 
-    After a Ctrl-C, the threads end before this does. Python can crash if one is still active when the interpreter ends.
+    After a Ctrl-C, the threads have a moment to end before this raises it. Python can crash if one is active when the interpreter
+    ends.
 
     :param workers: the maximum number of parallel calls
     :param cancel: makes the running calls fail

@@ -158,7 +158,7 @@ def test_a_call_is_waited_for_no_longer_than_asked() -> None:
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-6, 3e-6, 1e-5])
 def test_a_wait_of_almost_no_time_never_blocks(seconds: float) -> None:
-    hanging = [Task(threading.active_count, "x") for _ in range(2000)]  # never started
+    hanging = [Task(threading.active_count, "x") for _number in range(2000)]  # never started
     waits = started(lambda: [task.wait(seconds) for task in hanging])
     assert waits.wait(WAIT_SECONDS)
     assert waits.result() == [False] * 2000
