@@ -57,7 +57,7 @@ class Attempts:
     def run(self, exchange: Callable[[], Result], seconds: float, *, notify_after: float, notify: Callable[[], object]) -> Result:
         """Return the result of an exchange, or raise its error. The exchange runs on its own thread.
 
-        The thread normally ends before this returns, but not if it looks up a name, opens a connection or parses a large response.
+        The thread normally ends before this returns, unless it looks up a name, opens a connection or parses a large response.
 
         :param exchange: sends a request and returns what the response contains
         :param seconds: the time limit
