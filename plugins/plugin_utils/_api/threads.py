@@ -57,12 +57,13 @@ class Task(Generic[Result]):
         self._running.release()
 
     def wait(self, seconds: float = math.inf) -> bool:
-        """Wait until the call has ended, at most for a number of seconds, and return whether it has ended."""
+        """Wait until the thread has ended, at most for a number of seconds, and return whether it has ended."""
         end = time.monotonic() + seconds
         while not self._running.acquire(timeout=max(0, min(_WAIT, end - time.monotonic()))):
             if time.monotonic() >= end:
                 return False
         self._running.release()
+        self._thread.join()  # its last steps, without which a play could fork while it is active
         return True
 
     def result(self) -> Result:

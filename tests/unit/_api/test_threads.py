@@ -156,6 +156,10 @@ def test_a_call_is_waited_for_no_longer_than_asked() -> None:
     assert task.result() is True
 
 
+def test_when_a_wait_is_over_so_is_the_thread() -> None:
+    assert not any(started(threading.current_thread).result().is_alive() for _number in range(1000))
+
+
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-6, 3e-6, 1e-5])
 def test_a_wait_of_almost_no_time_never_blocks(seconds: float) -> None:
     hanging = [Task(threading.active_count, "x") for _number in range(2000)]  # never started
