@@ -63,7 +63,7 @@ class Task(Generic[Result]):
             if time.monotonic() >= end:
                 return False
         self._running.release()
-        self._thread.join()  # its last steps, without which a play could fork while it is active
+        self._thread.join()  # a play must not fork while the thread takes its last steps
         return True
 
     def result(self) -> Result:
