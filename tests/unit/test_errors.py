@@ -54,7 +54,7 @@ def test_a_status_error_keeps_what_decides_on_another_try() -> None:
 
 
 def failed(kind: type[_errors.RequestError]) -> _errors.RequestError:
-    return kind("x", "GET /x", "it broke.", "Mend it.")
+    return kind("x", "GET /x", "it broke.", "Fix it.")
 
 
 def answered(status: int, kind: type[_errors.StatusError] | None = None, wait: float | None = None) -> _errors.StatusError:

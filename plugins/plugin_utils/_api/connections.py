@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import LAST_MOMENT, Task
+from ansible_collections.navercloud.nsml.plugins.plugin_utils._api.threads import GRACE_PERIOD, Task
 from ansible_collections.navercloud.nsml.plugins.plugin_utils._errors import RequestError
 
 try:
@@ -39,7 +39,7 @@ _thread = threading.local()
 
 
 class Attempts:
-    """The attempts of one transport."""
+    """The attempts of one transport, which all fail when they are closed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -86,7 +86,7 @@ class Attempts:
         finally:
             self._under_way.discard(connections)
             connections.give_up()
-            has_ended = task.wait(LAST_MOMENT)
+            has_ended = task.wait(GRACE_PERIOD)
         if has_ended:
             with suppress(RequestError, TimeoutError):
                 task.result()  # releases the objects to which the task refers

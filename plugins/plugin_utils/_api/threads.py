@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _WAIT = 0.2
 
 # Seconds that a thread has to end after its call was cancelled.
-LAST_MOMENT = 0.2
+GRACE_PERIOD = 0.2
 
 
 class Task(Generic[Result]):
@@ -85,8 +85,8 @@ def side_by_side(
     The calls start in the order of the items. After a failure, no further call starts, the running calls are waited for, and the
     error of the first failed item is raised, so that the error does not depend on the speed of the threads.
 
-    After a Ctrl-C, the threads have a moment to end before this raises it. Python can crash if one is active when the interpreter
-    ends.
+    If this is interrupted, for example by a Ctrl-C, it cancels the running calls, and gives the threads a moment to end, because
+    Python can crash if a thread is active when the interpreter ends.
 
     :param workers: the maximum number of parallel calls
     :param cancel: makes the running calls fail
@@ -117,7 +117,7 @@ def side_by_side(
             task.result()
     except BaseException:
         cancel()
-        end = time.monotonic() + LAST_MOMENT
+        end = time.monotonic() + GRACE_PERIOD
         for task in tasks:
             task.wait(end - time.monotonic())
         raise

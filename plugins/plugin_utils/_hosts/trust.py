@@ -70,7 +70,7 @@ def with_shared_tags(trust: Callable[[str], str]) -> Callable[[str], str]:
 if hasattr(template, "trust_as_template"):  # from 2.19 on, only a string that is marked as trusted is a template
     _trusted = with_shared_tags(template.trust_as_template)
 
-    def _unmarked(text: str) -> str:
+    def _unmarked(text: str) -> str:  # neither cached nor with shared tags, because a composed string has tags of its own
         return template.trust_as_template(text) if is_safe(text) else text
 
     @lru_cache(maxsize=1024)  # states, images and names are repeated in each row

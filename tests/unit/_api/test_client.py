@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 from collections.abc import Callable
 from typing import Any, cast
@@ -41,6 +42,7 @@ class FakeTransport:
         self.asked: list[tuple[str, int | None, int | None]] = []
         self.probes: list[bool] = []
         self.described: list[str] = []
+        self.closed = threading.Event()
 
     @property
     def pages(self) -> list[tuple[int | None, int | None]]:
@@ -58,7 +60,7 @@ class FakeTransport:
         return f"GET /nsml/v1{request.path}"
 
     def close(self) -> None:
-        """Nothing is open."""
+        self.closed.set()
 
 
 def read(answer: Answer, *endpoints: Endpoint, page_size: int = 10, concurrency: int = 4) -> list[list[Any]]:
@@ -125,6 +127,21 @@ def test_runs_are_read_side_by_side() -> None:
         return page_of(nodes(3), request)
 
     assert read(answer, *(nodes_of("p1", run) for run in "123"), concurrency=3) == [nodes(3)] * 3
+
+
+def test_requests_under_way_are_closed_after_ctrl_c() -> None:
+    together = threading.Barrier(3)
+
+    def answer(request: Request) -> Any:
+        if together.wait(WAIT_SECONDS) == 0:
+            _thread.interrupt_main()
+        transport.closed.wait(WAIT_SECONDS)
+        return page_of(nodes(3), request)
+
+    transport = FakeTransport(answer)
+    with pytest.raises(KeyboardInterrupt):
+        client(transport, concurrency=3).read([nodes_of("p1", run) for run in "123"], DEADLINE)
+    assert transport.closed.is_set()
 
 
 @pytest.mark.parametrize("first", range(4))

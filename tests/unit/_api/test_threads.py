@@ -110,7 +110,7 @@ def test_no_item_is_begun_after_a_failure_and_those_under_way_end(workers: int) 
     assert ended == list(range(workers - 1))
 
 
-def test_ctrl_c_cancels_the_calls_under_way_and_waits_for_their_end() -> None:
+def test_calls_under_way_are_cancelled_and_waited_for_after_ctrl_c() -> None:
     main = threading.main_thread().ident
     all_there = threading.Barrier(3, timeout=WAIT_SECONDS)
     cancelled = threading.Event()
@@ -156,12 +156,12 @@ def test_a_call_is_waited_for_no_longer_than_asked() -> None:
     assert task.result() is True
 
 
-def test_when_a_wait_is_over_so_is_the_thread() -> None:
+def test_thread_has_ended_when_its_wait_returns() -> None:
     assert not any(started(threading.current_thread).result().is_alive() for _number in range(1000))
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-6, 3e-6, 1e-5])
-def test_a_wait_of_almost_no_time_never_blocks(seconds: float) -> None:
+def test_wait_with_almost_no_time_never_blocks(seconds: float) -> None:
     hanging = [Task(threading.active_count, "x") for _number in range(2000)]  # never started
     waits = started(lambda: [task.wait(seconds) for task in hanging])
     assert waits.wait(WAIT_SECONDS)

@@ -885,7 +885,7 @@ def test_attempt_on_a_kept_connection_that_is_given_up_leaves_no_thread_and_no_s
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_closing_ends_the_request_under_way_without_a_retry_and_a_later_one_fails(clock: Clock, slow: str) -> None:
+def test_request_under_way_fails_without_a_retry_after_close_and_so_does_a_later_one(clock: Clock, slow: str) -> None:
     with Server(SLOW[slow]) as server:
         sender = transport(server.url, clock, timeout=WAIT_SECONDS, retries=5)
         threads = exchange_threads()
@@ -1433,7 +1433,7 @@ def test_no_fault_of_the_network_shows_a_secret(clock: Clock, kind: str) -> None
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_ctrl_c_ends_the_exchange_before_anyone_sees_it(clock: Clock, slow: str) -> None:
+def test_thread_of_a_request_has_ended_when_ctrl_c_is_raised(clock: Clock, slow: str) -> None:
     def press(sock: socket.socket) -> None:
         _thread.interrupt_main()
         SLOW[slow](sock)

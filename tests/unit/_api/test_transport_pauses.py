@@ -17,7 +17,7 @@ def test_outcomes_are_counted_in_the_order_in_which_they_came() -> None:
 
 
 def test_pauses_double_up_to_a_cap() -> None:
-    error = ConnectionFailed("x", "GET /x", "it broke.", "Mend it.")
+    error = ConnectionFailed("x", "GET /x", "it broke.", "Fix it.")
     assert [pause_before(error, attempt, 1.0) for attempt in range(7)] == [0.5, 1, 2, 4, 8, 15, 15]
     assert pause_before(error, 10**9, 1.0) == 15
 

@@ -421,7 +421,7 @@ def test_a_fault_that_is_still_there_at_the_end_is_the_error() -> None:
 )
 def test_a_fault_that_lasts_ends_the_waiting(kind: type[_errors.RequestError]) -> None:
     more = {"status": 401} if issubclass(kind, _errors.StatusError) else {}
-    service = Service([kind("the nodes", "GET /nodes", "refused.", "Mend it.", **more)])
+    service = Service([kind("the nodes", "GET /nodes", "refused.", "Fix it.", **more)])
     with pytest.raises(kind):
         service.wait()
     assert service.readings == 1
