@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -74,6 +76,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("NO_SKIPS") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Stop Python's collector in a test that observes when objects are freed, presses Ctrl-C, or exhausts the recursion limit.
+
+    It would free what the test observes. It also runs callbacks, which lose a Ctrl-C, and fail close to the recursion limit.
+    """
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,7 @@ def test_an_error_body_is_read_in_whatever_shape(body: str, fault: Fault) -> Non
     assert read_fault(body) == fault
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("depth", [900, 5_000, 100_000])
 @pytest.mark.parametrize("body", ["{}", '{{"error": {{"message": {}}}}}', '{{"error": {}}}'])
 def test_an_error_body_nested_without_sense_is_cut_short(body: str, depth: int) -> None:

@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import _thread
-import gc
 import os
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -31,14 +30,6 @@ def started(function: Callable[[], Result]) -> Task[Result]:
     task = Task(function, "x")
     task.start()
     return task
-
-
-@pytest.fixture
-def no_collection() -> Iterator[None]:
-    """Stop Python's collector: it would free what a test looks at, and run Hypothesis' callback, in which a Ctrl-C is lost."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def never() -> None:

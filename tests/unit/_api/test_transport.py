@@ -244,6 +244,7 @@ def test_each_outcome_has_its_class_words_code_ids_and_advice(  # noqa: PLR0917
     assert str(caught.value).removeprefix(WHERE + problem) == caught.value.advice
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
@@ -789,6 +790,7 @@ def test_no_more_connections_are_opened_than_threads_call(clock: Clock) -> None:
 # What the body holds
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "body",
     [

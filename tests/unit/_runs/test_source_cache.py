@@ -81,6 +81,7 @@ def test_another_version_has_another_key_and_is_not_loaded(monkeypatch: pytest.M
     assert _source.load_snapshot(dumped, key()) is None
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     "damaged",
     [

@@ -126,6 +126,7 @@ def damaged(value: Any) -> Iterator[Any]:
                 yield (changed | {place: inner}) if isinstance(value, dict) else [*value[:place], inner, *value[place + 1 :]]
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_a_damaged_file_is_refused_whole(tmp_path: Path) -> None:
     state = state_file(tmp_path)
     state.save(remembered())
